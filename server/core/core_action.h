@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/ids.h"
+#include "server/tree/dirty.h"
+#include "server/tree/tree_change.h"
+#include "zab/action.h"
+
+// All that comes out of a Core.
+namespace paddock::server {
+
+// The answer to a ClientRequest: a whole frame, length included.
+struct Reply {
+  ConnectionId connection;
+  Bytes frame;
+  bool close = false;  // close the connection once the frame is out (closeSession; -6)
+};
+
+// The answer to a ConnectSession.
+struct SessionReply {
+  ConnectionId connection;
+  SessionId session;            // 0: refused
+  std::int32_t timeout_ms = 0;  // negotiated; 0: refused
+  std::array<std::uint8_t, 16> password{};
+};
+
+// Close without an answer: the session expired, or attached elsewhere.
+struct CloseConnection {
+  ConnectionId connection;
+  std::string_view reason;  // static text, for the log
+};
+
+// What goes to the io threads, in this order: an event reaches its watchers before the reply behind
+// it. TreeChange goes to every io thread that has watches, the others to the connection's own.
+using ClientAction = std::variant<TreeChange, Reply, SessionReply, CloseConnection>;
+
+// A line for the operator's log; the core itself logs nothing.
+struct Note {
+  enum class Level { kInfo, kWarning, kError } level = Level::kInfo;
+  std::string text;
+};
+
+// Everything one or more steps ask for. The host: first `appends` to the log thread, then the rest.
+struct CoreActions {
+  std::vector<zab::Append> appends;
+  std::vector<ClientAction> client;
+  std::vector<Note> notes;
+  bool fatal =
+      false;  // our state cannot be trusted (digest mismatch): stop loudly, after the notes
+
+  void clear() {
+    appends.clear();
+    client.clear();
+    notes.clear();
+  }
+};
+
+}  // namespace paddock::server

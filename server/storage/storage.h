@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/env.h"
+#include "common/ids.h"
+#include "common/result.h"
+#include "server/tree/data_tree.h"
+#include "server/tree/dirty.h"
+#include "zab/event.h"
+
+namespace paddock::server {
+
+// Where and how. Sizes in bytes.
+struct StorageOptions {
+  std::string data_dir;      // holds version-2/ (snapshots, epochs) and state/ (LevelDB)
+  std::string data_log_dir;  // holds version-2/log.*; may be the same
+  std::uint64_t segment_bytes = 64u << 20;  // preAllocSize
+  std::uint64_t segment_bytes_max = 0;      // txnLogSizeLimitInKb; 0: no limit but the segment's
+  bool force_sync = true;                   // forceSync
+  bool trust_empty_snapshot = false;        // snapshot.trust.empty
+  bool auto_create_db = true;               // db.autocreate
+  bool auto_create_dirs = true;             // datadir.autocreate
+  std::uint32_t txn_bytes_max = 2u << 20;   // what one record may be when read
+  std::size_t purge_retain_count = 3;       // autopurge.snapRetainCount: log segments kept
+  std::uint64_t purge_retain_bytes = 1u << 30;  // logs older than the checkpoint kept at the most
+};
+
+}  // namespace paddock::server
