@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora of the fuzz targets: what ZooKeeper itself put on the wire and on disk
+(tests/vectors), cut to the form that each target reads.
+
+    make_corpus.py FOLDER      makes FOLDER/<target>/<seed>
+"""
+import glob
+import hashlib
+import json
+import os
+import re
+import struct
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TESTS = os.path.dirname(HERE)
+VECTORS = os.path.join(TESTS, "vectors")
+CONF = os.path.join(os.path.dirname(TESTS), "conf")
+
+# The number of a request's operation -> the number of its record in record_fuzz.cc.
+RECORD_OF_OP = {1: 8, 15: 8, 19: 8, 21: 9, 2: 10, 13: 10, 3: 11, 4: 11, 8: 11, 12: 11, 5: 12,
+                7: 13, 17: 14, 18: 14, 106: 14, 100: 15, 101: 16, 105: 17, 16: 18, 14: 5, 22: 5}
+
+
+class Corpus:
+    def __init__(self, folder):
+        self.folder = folder
+        self.counts = {}
+
+    def add(self, target, seed):
+        folder = os.path.join(self.folder, target)
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, hashlib.sha1(seed).hexdigest()), "wb") as out:
+            out.write(seed)
+        self.counts[target] = self.counts.get(target, 0) + 1
+
+
+def steps():
+    for name in sorted(glob.glob(os.path.join(VECTORS, "client", "*.jsonl"))):
+        with open(name, encoding="utf-8") as lines:
+            for line in lines:
+                yield os.path.basename(name), json.loads(line)
+
+
+def add_client_seeds(corpus):
+    conversations = {}
+    for name, step in steps():
+        request = bytes.fromhex(step.get("request_hex") or "")
+        reply = bytes.fromhex(step.get("reply_hex") or "")
+        if step["kind"] == "4lw":
+            corpus.add("stream", request)
+            continue
+        if not request:
+            if step["kind"] == "event":
+                corpus.add("record", b"\x06" + reply[20:])
+            continue
+        corpus.add("stream", request)
+        if step["kind"] == "connect":
+            corpus.add("record", b"\x00" + request[4:])
+            corpus.add("record", b"\x01" + reply[4:])
+        elif step["kind"] == "request" and len(request) >= 12:
+            op = struct.unpack(">i", request[8:12])[0]
+            corpus.add("record", b"\x02" + request[4:])
+            corpus.add("record", b"\x03" + reply[4:])
+            if op in RECORD_OF_OP:
+                corpus.add("record", bytes([RECORD_OF_OP[op]]) + request[12:])
+            key = (name, step["case"], step["conn"])
+            conversations[key] = conversations.get(key, b"") + request
+    for conversation in conversations.values():
+        corpus.add("request", conversation)
+
+
+def log_records(content):
+    at = 16
+    while at + 12 <= len(content):
+        length = struct.unpack(">i", content[at + 8:at + 12])[0]
+        if length <= 0 or at + 12 + length > len(content):
+            return
+        yield content[at + 12:at + 12 + length]
+        at += 12 + length + 1
+
+
+def add_storage_seeds(corpus):
+    for name in sorted(glob.glob(os.path.join(VECTORS, "storage", "*", "version-2", "*"))):
+        with open(name, "rb") as file:
+            content = file.read()
+        base = os.path.basename(name)
+        if base.startswith("log."):
+            # Most of a log is the zeros it was preallocated with; a few tell as much.
+            corpus.add("log", content.rstrip(b"\0") + bytes(64))
+            for record in log_records(content):
+                corpus.add("txn", record)
+        elif base.startswith("snapshot."):
+            compression = 1 if base.endswith(".gz") else 2 if base.endswith(".snappy") else 0
+            corpus.add("snapshot", bytes([compression]) + content)
+
+
+def add_text_seeds(corpus):
+    for path in ("/", "/a", "/a/b-0000000001", "/zookeeper/quota/a/zookeeper_limits", "/a/./b",
+                 "/a//b", "/a/", "/ä/ﬀ", "//", "/..", "/a\0b"):
+        corpus.add("text", b"\x00" + path.encode())
+    for quota in ("count=1,bytes=2", "count=-1,bytes=-1", "count=5,bytes=6=;byteHardLimit=7;"
+                  "countHardLimit=8", "count=9223372036854775807,bytes=", ",", "=", "count=x"):
+        corpus.add("text", b"\x01" + quota.encode())
+    for ip in ("127.0.0.1\x00127.0.0.1", "10.0.0.0/8\x0010.1.2.3", "::1\x00::1", "fe80::/10\x00::",
+               "1.2.3\x001.2.3.4", "1.2.3.4/33\x001.2.3.4", "::ffff:1.2.3.4/128\x001.2.3.4",
+               "/\x00", "1.2.3.4/0\x00255.255.255.255"):
+        corpus.add("text", b"\x02" + ip.encode())
+    for _, step in steps():
+        record = (step.get("decoded") or {}).get("request", {}).get("record") or {}
+        entries = record.get("acl") if isinstance(record, dict) else None
+        if isinstance(entries, list):
+            corpus.add("text", b"\x03" + encode_acl(entries))
+    for auth in ("digest\x00bob:secret", "digest\x00", "super\x00super:secret", "ip\x001.2.3.4",
+                 "world\x00anyone", "ensemble\x00a", "sasl\x00bob", "x509\x00CN=a", "none\x00"):
+        corpus.add("text", b"\x04" + auth.encode())
+
+
+def encode_acl(entries):
+    out = struct.pack(">i", len(entries))
+    for entry in entries:
+        out += struct.pack(">i", entry["perms"])
+        for text in (entry["id"]["scheme"], entry["id"]["id"]):
+            raw = (text or "").encode()
+            out += struct.pack(">i", len(raw)) + raw
+    return out
+
+
+def add_config_seeds(corpus):
+    for name in sorted(glob.glob(os.path.join(CONF, "**", "*.cfg"), recursive=True)):
+        with open(name, "rb") as file:
+            corpus.add("config", file.read())
+    corpus.add("config", b"# comment\n! also\ntickTime=2000\ndataDir = /var/lib/zookeeper\n"
+                         b"clientPort:2181\nserver.1=a:2888:3888;2181\nserver.2=[::1]:2888:3888:"
+                         b"observer;0.0.0.0:2181\ngroup.1=1:2\nweight.1=3\n"
+                         b"4lw.commands.whitelist=stat, ruok, \\\n  conf\ninitLimit=10\n")
+    corpus.add("config", b"a\\ b=\\u0041\\t\\n\\\\\nkey\nkey value\n=\n:\n\\\n")
+    corpus.add("config", b"jute.maxbuffer=0x100000\nmaxClientCnxns=-1\ntickTime=x\n"
+                         b"clientPort=99999\nserver.x=\nsnapCount=1\nautopurge.purgeInterval=0\n")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(re.sub(r"^", "usage: ", __doc__.strip().splitlines()[-1].strip()))
+    if not os.path.isdir(os.path.join(VECTORS, "client")):
+        sys.exit("make_corpus.py: tests/vectors/client is not there: run it from a whole clone")
+    corpus = Corpus(sys.argv[1])
+    add_client_seeds(corpus)
+    add_storage_seeds(corpus)
+    add_text_seeds(corpus)
+    add_config_seeds(corpus)
+    for target, count in sorted(corpus.counts.items()):
+        print(f"{target}: {count} seeds")
+
+
+if __name__ == "__main__":
+    main()
