@@ -62,6 +62,11 @@ struct ConnectionId {
   friend constexpr auto operator<=>(ConnectionId, ConnectionId) = default;
 };
 
+// For Boost's hash maps.
+inline std::size_t hash_value(SessionId id) noexcept {
+  return std::hash<std::int64_t>{}(id.value);
+}
+
 }  // namespace paddock
 
 template <>
