@@ -4,6 +4,7 @@
 
 #include "common/ids.h"
 #include "common/jute.h"
+#include "common/result.h"
 
 namespace paddock::server {
 
@@ -11,11 +12,11 @@ namespace paddock::server {
 // `ephemeral_owner` is the raw form, with the marks of containers and TTL nodes.
 // Source: ZooKeeper 3.8, StatPersisted; client-protocol.md section 6.
 struct StatPersisted {
-  Zxid czxid, mzxid;
-  WallMillis ctime, mtime;
+  Zxid czxid{}, mzxid{};
+  WallMillis ctime{}, mtime{};
   std::int32_t version = 0, cversion = 0, aversion = 0;
   std::int64_t ephemeral_owner = 0;
-  Zxid pzxid;
+  Zxid pzxid{};
   friend bool operator==(const StatPersisted&, const StatPersisted&) = default;
 };
 
