@@ -87,7 +87,8 @@ def add_storage_seeds(corpus):
         base = os.path.basename(name)
         if base.startswith("log."):
             # Most of a log is the zeros it was preallocated with; a few tell as much.
-            corpus.add("log", content.rstrip(b"\0") + bytes(64))
+            for make_checksums_right in (b"\0", b"\1"):
+                corpus.add("log", make_checksums_right + content.rstrip(b"\0") + bytes(64))
             for record in log_records(content):
                 corpus.add("txn", record)
         elif base.startswith("snapshot."):

@@ -1,0 +1,233 @@
+// The `paddock` program as a user runs it: what it prints and what it ends with.
+
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/concat.h"
+
+namespace paddock::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  content << file.rdbuf();
+  return content.str();
+}
+
+// A folder of this test's own, gone afterwards.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = testing::TempDir() + "paddock-cli-XXXXXX";
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Scratch() { fs::remove_all(path_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+struct Ran {
+  int code = -1;
+  std::string out, err;
+};
+
+Ran paddock(const std::string& arguments) {
+  const Scratch scratch;
+  const std::string out = scratch / "out", err = scratch / "err";
+  const std::string line =
+      concat(PADDOCK_BIN_DIR "/paddock ", arguments, " >", out, " 2>", err, " </dev/null");
+  const int status = std::system(line.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(out), read(err)};
+}
+
+std::string vector_path(const std::string& name) {
+  return concat(PADDOCK_SOURCE_DIR "/tests/vectors/storage/", name);
+}
+
+// The text beside this file. PADDOCK_REWRITE=1 writes it anew; its diff is reviewed like code.
+void expect_golden(const std::string& text, const std::string& name) {
+  const std::string path = concat(PADDOCK_SOURCE_DIR "/tests/unit/tools/golden/", name);
+  std::string shown = text;
+  for (std::size_t at; (at = shown.find(PADDOCK_SOURCE_DIR "/")) != std::string::npos;) {
+    shown.erase(at, sizeof(PADDOCK_SOURCE_DIR));
+  }
+  if (std::getenv("PADDOCK_REWRITE") != nullptr) std::ofstream(path, std::ios::binary) << shown;
+  EXPECT_EQ(shown, read(path)) << name;
+}
+
+// Lines of nodes and sessions; the order of siblings is free.
+std::multiset<std::string> items(const std::string& dump) {
+  std::multiset<std::string> lines;
+  std::istringstream text(dump);
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("#")) lines.insert(line);
+  }
+  return lines;
+}
+
+TEST(Cli, ExplainsItselfAndEndsWithTwoWhereItWasCalledWrongly) {
+  EXPECT_EQ(paddock("help").code, 0);
+  EXPECT_THAT(paddock("help").out, HasSubstr("paddock log dump"));
+  EXPECT_THAT(paddock("help log dump").out, HasSubstr("--from"));
+  EXPECT_THAT(paddock("snapshot export --help").out, HasSubstr("--data-dir"));
+  EXPECT_THAT(paddock("version").out, StartsWith("paddock "));
+
+  for (const char* wrong :
+       {"", "log", "log dmup x", "log dump", "log dump a b", "log dump a --nix",
+        "log dump a --from xyz", "wire dump a --from nobody", "help nothing", "snapshot export"}) {
+    const Ran ran = paddock(wrong);
+    EXPECT_EQ(ran.code, 2) << wrong;
+    EXPECT_THAT(ran.out, IsEmpty()) << wrong;
+    EXPECT_THAT(ran.err, Not(IsEmpty())) << wrong;
+  }
+}
+
+TEST(Cli, EndsWithOneWhereThereIsNoSuchFile) {
+  for (const char* missing : {"log dump /nowhere/log.1", "snapshot dump /nowhere/snapshot.1",
+                              "wire dump /nowhere/stream", "snapshot export --data-dir /nowhere"}) {
+    const Ran ran = paddock(missing);
+    EXPECT_EQ(ran.code, 1) << missing;
+    EXPECT_THAT(ran.err, StartsWith("paddock: ")) << missing;
+    EXPECT_THAT(ran.err, HasSubstr("/nowhere")) << missing;
+  }
+}
+
+TEST(LogDump, PrintsEveryTypeOfTransactionThatZooKeeperWrites) {
+  const Ran ran = paddock("log dump " + vector_path("all-txn-types/version-2/log.1"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  expect_golden(ran.out, "all-txn-types.log.txt");
+}
+
+TEST(LogDump, PrintsTheSameAsJson) {
+  const Ran ran = paddock("log dump --json " + vector_path("all-txn-types/version-2/log.1"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  expect_golden(ran.out, "all-txn-types.log.json");
+}
+
+TEST(LogDump, PrintsOnlyWhatWasAskedForOfAFolder) {
+  const Ran ran = paddock("log dump --from 0x33 --to 36 " + vector_path("snapshot-and-log"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const std::multiset<std::string> lines = items(ran.out);
+  ASSERT_EQ(lines.size(), 4u) << ran.out;
+  EXPECT_THAT(*lines.begin(), StartsWith("0x33 "));
+  EXPECT_THAT(*lines.rbegin(), StartsWith("0x36 "));
+}
+
+TEST(LogDump, TellsWhereATornTailBegins) {
+  const Ran ran = paddock("log dump " + vector_path("torn-tail"));
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_THAT(ran.out, EndsWith(" torn\n"));
+  EXPECT_THAT(ran.err, HasSubstr("a torn tail begins at byte "));
+}
+
+TEST(LogDump, PrintsWhatStandsBeforeDamageAndEndsWithOne) {
+  const Ran ran = paddock("log dump " + vector_path("bad-checksum"));
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, StartsWith("0x1 "));
+  EXPECT_THAT(ran.err, HasSubstr("byte "));
+  EXPECT_THAT(ran.err, HasSubstr("log.1"));
+}
+
+TEST(SnapshotDump, PrintsTheSameHoweverItWasCompressed) {
+  const Ran plain =
+      paddock("snapshot dump --data " + vector_path("rich-snapshot/version-2/snapshot.43"));
+  EXPECT_EQ(plain.code, 0) << plain.err;
+  EXPECT_GT(items(plain.out).size(), 10u);
+  for (const char* name : {"rich-snapshot-gz/version-2/snapshot.43.gz",
+                           "rich-snapshot-snappy/version-2/snapshot.43.snappy"}) {
+    const Ran other = paddock("snapshot dump --data " + vector_path(name));
+    EXPECT_EQ(other.code, 0) << other.err;
+    EXPECT_EQ(items(other.out), items(plain.out)) << name;
+  }
+}
+
+TEST(SnapshotDump, PrintsSessionsNodesAndTheirStats) {
+  const Ran ran =
+      paddock("snapshot dump " + vector_path("ensemble-after-snap/version-2/snapshot.10000002e"));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  expect_golden(ran.out, "ensemble.snapshot.txt");
+}
+
+TEST(SnapshotDump, KeepsDataToItselfUnlessAsked) {
+  const std::string arguments = "snapshot dump --path /zookeeper --json " +
+                                vector_path("rich-snapshot/version-2/snapshot.43");
+  EXPECT_THAT(paddock(arguments).out, Not(HasSubstr("\"data\"")));
+  EXPECT_THAT(paddock(arguments + " --data").out, HasSubstr("\"data\""));
+}
+
+TEST(SnapshotDump, TellsWhereASnapshotIsCutOff) {
+  const Scratch scratch;
+  const fs::path cut = scratch / "snapshot.43";
+  fs::copy_file(vector_path("rich-snapshot/version-2/snapshot.43"), cut);
+  fs::resize_file(cut, 5000);
+  const Ran ran = paddock("snapshot dump " + cut.string());
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("node / "));
+  EXPECT_THAT(ran.err, HasSubstr("byte "));
+}
+
+TEST(SnapshotExport, WritesTheTreeThatWasThereAndSaysWhatComesNext) {
+  const Scratch scratch;
+  const fs::path data = scratch / "data";
+  fs::copy(vector_path("rich-snapshot"), data, fs::copy_options::recursive);
+  const Ran ran = paddock(concat("snapshot export --data-dir ", data.string(), " --out ",
+                                 (scratch / "snapshot.43").string()));
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("0x43"));
+  EXPECT_THAT(ran.out, HasSubstr("start that server"));
+
+  const Ran before =
+      paddock("snapshot dump --data " + vector_path("rich-snapshot/version-2/snapshot.43"));
+  const Ran after = paddock("snapshot dump --data " + (scratch / "snapshot.43").string());
+  EXPECT_EQ(after.code, 0) << after.err;
+  EXPECT_EQ(items(after.out), items(before.out));
+}
+
+TEST(WireDump, PrintsRequestsWithoutTheirSecrets) {
+  const Scratch scratch;
+  // A handshake, an auth packet "digest bob:secret", and a getData of /a.
+  const std::string stream(
+      "\0\0\0\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x75\x30\0\0\0\0\0\0\0\0\0\0\0\x10"
+      "PASSWORDPASSWORD\0"
+      "\0\0\0\x24\xff\xff\xff\xfc\0\0\0\x64\0\0\0\0\0\0\0\x06"
+      "digest\0\0\0\x0a"
+      "bob:secret"
+      "\0\0\0\x0f\0\0\0\x01\0\0\0\x04\0\0\0\x02/a\0",
+      49 + 40 + 19);
+  std::ofstream(scratch / "stream", std::ios::binary) << stream;
+  const Ran ran = paddock("wire dump " + (scratch / "stream").string());
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out,
+            "offset=0 frame_bytes=45 connect session=0x0 timeout_ms=30000 last_zxid_seen=0x0\n"
+            "offset=49 frame_bytes=36 auth xid=-4 scheme=digest\n"
+            "offset=89 frame_bytes=15 getData xid=1 path=/a\n");
+
+  fs::resize_file(scratch / "stream", 60);
+  const Ran cut = paddock("wire dump " + (scratch / "stream").string());
+  EXPECT_EQ(cut.code, 1);
+  EXPECT_THAT(cut.err, HasSubstr("byte 49"));
+}
+
+}  // namespace
+}  // namespace paddock::tools
