@@ -78,7 +78,6 @@ struct ServerOptions {
   Millis purge_interval{3600 * 1000};    // autopurge.purgeInterval; 0: never
   Millis fsync_warning_threshold{1000};  // fsync.warningthresholdms
   bool read_only_enabled = false;        // readonlymode.enabled: isro is answered
-  bool audit_enabled = false;            // audit.enable
 };
 
 // A setting as somebody wrote it.

@@ -1,0 +1,616 @@
+#include "server/option_table.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <numeric>
+
+#include "common/concat.h"
+
+namespace paddock::server {
+
+namespace {
+
+constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kLongMax = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kKilobytesMax = kLongMax >> 10;
+
+Error allowed(std::string_view what) {
+  return Error{Code::kInvalid, concat(what, " is expected")};
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return lower(x) == lower(y);
+  });
+}
+
+// A whole number as Java's Integer.decode takes it but for octal: decimal, or hexadecimal behind
+// 0x.
+std::optional<std::int64_t> number(std::string_view text) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+  if (hexadecimal) text.remove_prefix(2);
+  if (text.starts_with('-') || text.starts_with('+')) return std::nullopt;
+  std::int64_t value = 0;
+  const auto [end, ec] =
+      std::from_chars(text.data(), text.data() + text.size(), value, hexadecimal ? 16 : 10);
+  if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return negative ? -value : value;
+}
+
+template <typename T>
+Result<void> whole(std::string_view text, std::int64_t min, std::int64_t max, T& to) {
+  const std::optional<std::int64_t> value = number(text);
+  if (!value || *value < min || *value > max) {
+    return allowed(max == kLongMax ? concat("a whole number from ", min)
+                                   : concat("a whole number from ", min, " to ", max));
+  }
+  to = static_cast<T>(*value);
+  return {};
+}
+
+Result<void> millis(std::string_view text, std::int64_t min, Millis& to) {
+  return whole(text, min, kIntMax, to.value);
+}
+
+Result<void> boolean(std::string_view text, bool& to) {
+  const bool yes = equals_ignoring_case(text, "true") || equals_ignoring_case(text, "yes");
+  if (!yes && !equals_ignoring_case(text, "false") && !equals_ignoring_case(text, "no")) {
+    return allowed("true or false");
+  }
+  to = yes;
+  return {};
+}
+
+Result<void> not_empty(std::string_view text, std::string_view what, std::string& to) {
+  if (text.empty()) return allowed(what);
+  to = std::string(text);
+  return {};
+}
+
+Result<void> refuse_if_on(std::string_view value, std::string_view what) {
+  if (is_off(value)) return {};
+  return Error{Code::kRefused, concat(what, ", and ignoring that would weaken your security")};
+}
+
+// --- values with a form of their own ---
+
+Result<void> read_skip_acl(std::string_view value, OptionDraft& draft) {
+  // ZooKeeper skips for "yes" alone. Whoever wrote "true" has had ACLs checked all along.
+  if (value != "yes" && !is_off(value)) return allowed("yes or no");
+  draft.options.core.auth.skip_acl = value == "yes";
+  return {};
+}
+
+Result<void> read_force_sync(std::string_view value, OptionDraft& draft) {
+  // ZooKeeper takes everything but "no" as yes, so "false" would not do what it says.
+  if (value != "no" && value != "yes" && value != "true") return allowed("yes or no");
+  draft.options.storage.force_sync = value != "no";
+  return {};
+}
+
+Result<void> read_digest_algorithm(std::string_view value, OptionDraft& draft) {
+  constexpr std::array<std::string_view, 9> kAlgorithms = {"SHA1",     "SHA-224",  "SHA-256",
+                                                           "SHA-384",  "SHA-512",  "SHA3-224",
+                                                           "SHA3-256", "SHA3-384", "SHA3-512"};
+  if (equals_ignoring_case(value, "SHA-1")) value = "SHA1";
+  for (const std::string_view known : kAlgorithms) {
+    if (!equals_ignoring_case(value, known)) continue;
+    draft.options.core.auth.digest_algorithm = std::string(known);
+    return {};
+  }
+  return allowed("SHA1, SHA-224, SHA-256, SHA-384, SHA-512 or one of SHA3-*");
+}
+
+Result<void> read_super_digest(std::string_view value, OptionDraft& draft) {
+  if (!value.starts_with("super:")) return allowed("super:<digest>");
+  draft.options.core.auth.super_digest = std::string(value);
+  return {};
+}
+
+std::vector<std::string> split_list(std::string_view value) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const std::size_t comma = value.find(',');
+    std::string_view part = value.substr(0, comma);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    if (comma == value.npos) return parts;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+Result<void> read_enforced_schemes(std::string_view value, OptionDraft& draft) {
+  std::vector<std::string> schemes = split_list(value);
+  for (const std::string& scheme : schemes) {
+    if (scheme != "digest" && scheme != "ip" && scheme != "ensemble") {
+      return allowed("a list of digest, ip and ensemble (sasl and x509 are not available yet)");
+    }
+  }
+  draft.options.core.auth.enforced_schemes = std::move(schemes);
+  return {};
+}
+
+Result<void> read_auth_provider(std::string_view value, OptionDraft&) {
+  constexpr std::array<std::string_view, 3> kBuiltIn = {
+      "DigestAuthenticationProvider", "IPAuthenticationProvider", "EnsembleAuthenticationProvider"};
+  const std::string_view name = value.substr(value.rfind('.') + 1);
+  if (std::find(kBuiltIn.begin(), kBuiltIn.end(), name) != kBuiltIn.end()) return {};
+  return Error{Code::kRefused, "the schemes that are available are digest, ip and ensemble"};
+}
+
+Result<void> read_purge_interval(std::string_view value, OptionDraft& draft) {
+  std::int64_t unit = 3600;
+  if (value.ends_with('m')) unit = 60;
+  if (value.ends_with('m') || value.ends_with('h')) value.remove_suffix(1);
+  const std::optional<std::int64_t> count = number(value);
+  if (!count || *count > kIntMax)
+    return allowed("a number of hours, or of minutes with an m behind");
+  draft.options.purge_interval = Millis{std::max<std::int64_t>(*count, 0) * unit * 1000};
+  return {};
+}
+
+Result<void> read_election_algorithm(std::string_view value, OptionDraft&) {
+  return value == "3" ? Result<void>{} : Result<void>{allowed("3, the only one there is,")};
+}
+
+Result<void> read_session_timeout(std::string_view value, std::int32_t& to) {
+  PADDOCK_TRY_DO(whole(value, -1, kIntMax, to));
+  return to == 0 ? Result<void>{allowed("-1 (from tickTime) or a number of ms from 1")}
+                 : Result<void>{};
+}
+
+Result<void> read_log_level(std::string_view value, OptionDraft& draft) {
+  const Result<LogLevel> level = parse_log_level(value);
+  if (!level) return allowed("info, warn or error");
+  draft.options.log.level = *level;
+  return {};
+}
+
+// --- the table ---
+
+constexpr OptionKey used(std::string_view name, std::string_view note, OptionReader read,
+                         bool secret = false) {
+  return {name, Standing::kUsed, note, read, secret};
+}
+constexpr OptionKey no_meaning(std::string_view name, std::string_view why) {
+  return {name, Standing::kNoMeaning, why};
+}
+constexpr OptionKey ensemble(std::string_view name) {
+  return {name, Standing::kEnsemble, "it is about ensembles"};
+}
+constexpr OptionKey later(std::string_view name, std::string_view what, OptionReader read = nullptr,
+                          bool secret = false) {
+  return {name, Standing::kLater, what, read, secret};
+}
+
+#define PADDOCK_READ [](std::string_view v, [[maybe_unused]] OptionDraft & d) -> Result<void>
+
+constexpr std::string_view kCaches = "replies are encoded from the tree itself, without a cache";
+constexpr std::string_view kPipeline = "reads and writes are not queued for worker threads here";
+constexpr std::string_view kWatches = "there is one watch table, and it needs no cleaner";
+constexpr std::string_view kJvm = "there is no Java virtual machine";
+constexpr std::string_view kGroupCommit = "each fdatasync takes along all that has gathered";
+constexpr std::string_view kThrottle = "request and connection throttling";
+constexpr std::string_view kTls = "TLS";
+constexpr std::string_view kSasl = "SASL";
+constexpr std::string_view kHttp = "the HTTP port for operators";
+constexpr std::string_view kPrometheus = "the port for Prometheus";
+
+constexpr OptionKey kTable[] = {
+    // What a server needs
+    used(
+        "dataDir", "folder of snapshots, epochs and checkpoints",
+        PADDOCK_READ { return not_empty(v, "a folder", d.options.storage.data_dir); }),
+    used(
+        "dataLogDir", "folder of the transaction log; dataDir if not set",
+        PADDOCK_READ { return not_empty(v, "a folder", d.options.storage.data_log_dir); }),
+    used(
+        "clientPort", "port for clients; 0: any free one",
+        PADDOCK_READ { return whole(v, 0, 65535, d.client_port.emplace()); }),
+    used(
+        "clientPortAddress", "address to listen on for clients; all if not set",
+        PADDOCK_READ { return not_empty(v, "a host name or address", d.client_port_address); }),
+    used(
+        "tickTime", "ms; what session timeouts are rounded to",
+        PADDOCK_READ { return millis(v, 1, d.options.core.tick_time); }),
+    used(
+        "minSessionTimeout", "ms; -1: 2 ticks",
+        PADDOCK_READ { return read_session_timeout(v, d.session_timeout_min); }),
+    used(
+        "maxSessionTimeout", "ms; -1: 20 ticks",
+        PADDOCK_READ { return read_session_timeout(v, d.session_timeout_max); }),
+    used(
+        "initLimit", "ticks a follower may take to synchronize",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.options.ensemble.init_limit); }),
+    used(
+        "syncLimit", "ticks a follower may stay silent",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.options.ensemble.sync_limit); }),
+    used(
+        "dynamicConfigFile", "file of server.N lines",
+        PADDOCK_READ { return not_empty(v, "a file", d.dynamic_config_file); }),
+    used(
+        "standaloneEnabled", "whether one server.N alone is no ensemble",
+        PADDOCK_READ { return boolean(v, d.standalone_enabled); }),
+    used(
+        "reconfigEnabled", "whether clients may ask for a reconfig",
+        PADDOCK_READ { return boolean(v, d.options.core.reconfig_enabled); }),
+    // Checked here, and read by load_options(), which knows the number in the key.
+    used(
+        "server.*", "host:quorumPort:electionPort[:role][;[host:]clientPort]",
+        PADDOCK_READ { return v.empty() ? allowed("an address") : Result<void>{}; }),
+
+    // Connections
+    used(
+        "maxClientCnxns", "connections from one address; 0: no limit",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.options.net.connections_per_address); }),
+    used(
+        "maxCnxns", "connections in all; 0: no limit",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.options.net.connections_max); }),
+    used(
+        "clientPortListenBacklog", "connections that wait to be accepted; -1: the system's choice",
+        PADDOCK_READ { return whole(v, -1, 65535, d.options.net.listen_backlog); }),
+    used(
+        "clientTcpKeepAlive", "TCP keep-alive on client connections",
+        PADDOCK_READ { return boolean(v, d.options.net.tcp_keep_alive); }),
+    used(
+        "nio.sessionlessCnxnTimeout", "ms until a handshake must be done",
+        PADDOCK_READ { return millis(v, 1, d.options.net.sessionless_timeout); }),
+    used(
+        "ioThreads", "threads for client connections; 0: from the number of cores",
+        PADDOCK_READ { return whole(v, 0, 64, d.io_threads); }),
+    used(
+        "nio.numSelectorThreads", "the same, under ZooKeeper's name",
+        PADDOCK_READ { return whole(v, 0, 64, d.selector_threads); }),
+    used(
+        "nio.numWorkerThreads", "the same, where nio.numSelectorThreads is not set",
+        PADDOCK_READ { return whole(v, 0, 1024, d.worker_threads); }),
+    used(
+        "4lw.commands.whitelist", "words for operators that are answered; *: all",
+        PADDOCK_READ {
+          d.four_letter_whitelist = std::string(v);
+          return {};
+        }),
+    used(
+        "readonlymode.enabled", "whether isro is answered",
+        PADDOCK_READ { return boolean(v, d.options.read_only_enabled); }),
+
+    // Limits
+    used(
+        "jute.maxbuffer", "bytes of a request, and of a reply's strings",
+        PADDOCK_READ { return whole(v, 1024, kJuteMaxBufferMax, d.options.net.frame_bytes_max); }),
+    used(
+        "jute.maxbuffer.extrasize", "bytes that a transaction may exceed jute.maxbuffer by",
+        PADDOCK_READ { return whole(v, 0, kJuteMaxBufferMax, d.frame_bytes_extra.emplace()); }),
+    used(
+        "globalOutstandingLimit", "requests in progress above which no more are read",
+        PADDOCK_READ { return whole(v, 1, kIntMax, d.options.net.outstanding_max); }),
+    used(
+        "largeRequestThreshold", "bytes from which a request counts as large; -1: none does",
+        PADDOCK_READ { return whole(v, -1, kIntMax, d.options.net.large_request_threshold); }),
+    used(
+        "largeRequestMaxBytes", "bytes of all large requests in progress",
+        PADDOCK_READ { return whole(v, 1, kIntMax, d.options.net.large_request_bytes_max); }),
+    used(
+        "enforceQuota", "whether hard quotas refuse",
+        PADDOCK_READ { return boolean(v, d.options.core.enforce_quota); }),
+
+    // Nodes and sessions
+    used(
+        "extendedTypesEnabled", "TTL nodes",
+        PADDOCK_READ { return boolean(v, d.options.tree.extended_types); }),
+    used(
+        "znode.container.checkIntervalMs", "ms between two looks for nodes that may go",
+        PADDOCK_READ { return millis(v, 1, d.options.core.container_check_interval); }),
+    used(
+        "znode.container.maxPerMinute", "nodes that may go in a minute",
+        PADDOCK_READ { return whole(v, 1, kIntMax, d.options.core.container_max_per_minute); }),
+    used(
+        "znode.container.maxNeverUsedIntervalMs",
+        "ms after which an unused container goes; 0: never",
+        PADDOCK_READ { return millis(v, 0, d.options.core.container_max_never_used); }),
+    used(
+        "closeSessionTxn.enabled", "the paths in closeSession transactions",
+        PADDOCK_READ { return boolean(v, d.options.core.close_session_txn); }),
+    used(
+        "digest.enabled", "the digest of the tree",
+        PADDOCK_READ { return boolean(v, d.options.tree.digest); }),
+    {"emulate353TTLNodes", Standing::kNoMeaning, "TTLs are read as ZooKeeper 3.5.4 writes them",
+     PADDOCK_READ{return is_off(v) ? Result<void>{} : allowed("false");
+}  // namespace
+}  // namespace paddock::server
+,
+
+    // Storage
+    used(
+        "snapCount", "transactions from one checkpoint to the next",
+        PADDOCK_READ { return whole(v, 1, kIntMax, d.options.checkpoint.txns); }),
+    used(
+        "snapSizeLimitInKb", "log from one checkpoint to the next; 0: no limit",
+        PADDOCK_READ {
+          PADDOCK_TRY_DO(whole(v, -1, kKilobytesMax, d.options.checkpoint.log_bytes));
+          d.options.checkpoint.log_bytes *= 1024;
+          return {};
+        }),
+    used(
+        "txnLogSizeLimitInKb", "size at which a new log file begins; -1: no limit",
+        PADDOCK_READ {
+          std::int64_t kilobytes = 0;
+          PADDOCK_TRY_DO(whole(v, -1, kKilobytesMax, kilobytes));
+          d.options.storage.segment_bytes_max =
+              static_cast<std::uint64_t>(std::max<std::int64_t>(kilobytes, 0)) << 10;
+          return {};
+        }),
+    used(
+        "preAllocSize", "KiB that a log file is preallocated by",
+        PADDOCK_READ {
+          PADDOCK_TRY_DO(whole(v, 1, std::int64_t{4} << 20, d.options.storage.segment_bytes));
+          d.options.storage.segment_bytes <<= 10;
+          return {};
+        }),
+    used("forceSync", "whether a reply waits until its write is on disk", read_force_sync),
+    used(
+        "fsync.warningthresholdms", "ms above which a slow disk is logged",
+        PADDOCK_READ { return millis(v, 0, d.options.fsync_warning_threshold); }),
+    used(
+        "snapshot.trust.empty", "start with a log and no snapshot",
+        PADDOCK_READ { return boolean(v, d.options.storage.trust_empty_snapshot); }),
+    used(
+        "datadir.autocreate", "make the folders that are not there",
+        PADDOCK_READ { return boolean(v, d.options.storage.auto_create_dirs); }),
+    used(
+        "db.autocreate", "start with nothing in the folders",
+        PADDOCK_READ { return boolean(v, d.options.storage.auto_create_db); }),
+    used(
+        "autopurge.snapRetainCount", "what is kept of old files; at least 3",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.purge_retain_count.emplace()); }),
+    used("autopurge.purgeInterval", "hours between two purges, minutes with an m; 0: never",
+         read_purge_interval),
+    used(
+        "autopurge.logRetainSizeInMb", "old log files kept at the most, in MiB",
+        PADDOCK_READ {
+          PADDOCK_TRY_DO(whole(v, 1, kLongMax >> 20, d.options.storage.purge_retain_bytes));
+          d.options.storage.purge_retain_bytes <<= 20;
+          return {};
+        }),
+
+    // Authentication
+    used("skipACL", "yes: no ACL is checked", read_skip_acl),
+    used(
+        "DigestAuthenticationProvider.enabled", "the scheme digest",
+        PADDOCK_READ { return boolean(v, d.options.core.auth.digest_enabled); }),
+    used("DigestAuthenticationProvider.digestAlg", "its hash", read_digest_algorithm),
+    used("DigestAuthenticationProvider.superDigest", "who may do everything", read_super_digest,
+         true),
+    used(
+        "enforce.auth.enabled", "whether clients must authenticate",
+        PADDOCK_READ { return boolean(v, d.options.core.auth.enforce); }),
+    used("enforce.auth.schemes", "under one of these schemes", read_enforced_schemes),
+    used(
+        "ensembleAuthName", "names that clients may give this ensemble",
+        PADDOCK_READ {
+          d.options.core.auth.ensemble_names = split_list(v);
+          return {};
+        }),
+    used("authProvider.*", "class of a scheme: digest, ip and ensemble are built in",
+         read_auth_provider),
+
+    // Logging: keys of our own
+    used("log.level", "info, warn or error", read_log_level),
+    used(
+        "log.dir", "folder of log files; standard error if not set",
+        PADDOCK_READ { return not_empty(v, "a folder", d.options.log.folder); }),
+
+    // Has no meaning here
+    {"electionAlg", Standing::kNoMeaning, "there is one", read_election_algorithm},
+    no_meaning("snapshot.compression.method", "checkpoints are LevelDB's, which compresses them"),
+    no_meaning("serializeLastProcessedZxid.enabled", "a checkpoint is consistent without it"),
+    no_meaning("flushDelay", kGroupCommit), no_meaning("maxWriteQueuePollTime", kGroupCommit),
+    no_meaning("maxBatchSize", kGroupCommit),
+    no_meaning("commitProcessor.numWorkerThreads", kPipeline),
+    no_meaning("commitProcessor.maxReadBatchSize", kPipeline),
+    no_meaning("commitProcessor.maxCommitBatchSize", kPipeline),
+    no_meaning("commitProcessor.shutdownTimeout", kPipeline),
+    no_meaning("maxResponseCacheSize", kCaches),
+    no_meaning("maxGetChildrenResponseCacheSize", kCaches),
+    no_meaning("nio.directBufferBytes", "buffers are sized by what is in them"),
+    no_meaning("nio.shutdownTimeout", "connections are closed at once"),
+    no_meaning("intBufferStartingSizeBytes", "buffers are sized by what is in them"),
+    no_meaning("serverCnxnFactory", "there is one network layer"),
+    no_meaning("netty.*", "there is one network layer"), no_meaning("watchManagerName", kWatches),
+    no_meaning("watcherCleanThreadsNum", kWatches), no_meaning("watcherCleanThreshold", kWatches),
+    no_meaning("watcherCleanIntervalInSeconds", kWatches),
+    no_meaning("maxInProcessingDeadWatchers", kWatches), no_meaning("bitHashCacheSize", kWatches),
+    no_meaning("jmx.log4j.disable", kJvm), no_meaning("jmx.log4j.mbean", kJvm),
+    no_meaning("jvm.pause.monitor", kJvm), no_meaning("jvm.pause.warn-threshold.ms", kJvm),
+    no_meaning("jvm.pause.info-threshold.ms", kJvm), no_meaning("jvm.pause.sleep.time.ms", kJvm),
+    no_meaning("audit.impl.class", kJvm),
+    no_meaning("messageTracker.*", "it is about debugging ZooKeeper itself"),
+    no_meaning("pathStats.*", "it is about debugging ZooKeeper itself"),
+    no_meaning("testingonly.initialZxid", "it is about testing ZooKeeper itself"),
+    no_meaning("test.allowDiscontinuousProposals", "it is about testing ZooKeeper itself"),
+    no_meaning("request_throttler.shutdownTimeout", "requests in progress are not throttled"),
+    no_meaning("IPAuthenticationProvider.usexforwardedfor", "clients do not come by HTTP"),
+
+    // Ensembles
+    ensemble("group.*"), ensemble("weight.*"), ensemble("peerType"), ensemble("syncEnabled"),
+    ensemble("observer.syncEnabled"), ensemble("connectToLearnerMasterLimit"),
+    ensemble("leader.maxTimeToWaitForEpoch"), ensemble("leaderServes"), ensemble("oraclePath"),
+    ensemble("cnxTimeout"), ensemble("quorumCnxnTimeoutMs"), ensemble("quorum.cnxn.threads.size"),
+    ensemble("quorumListenOnAllIPs"), ensemble("electionPortBindRetry"),
+    ensemble("observerMasterPort"), ensemble("observerMaster.sizeLimit"),
+    ensemble("observer.reconnectDelayMs"), ensemble("observer.election.DelayMs"),
+    ensemble("fastleader.minNotificationInterval"), ensemble("fastleader.maxNotificationInterval"),
+    ensemble("leader.maxConcurrentSnapSyncs"), ensemble("leader.maxConcurrentDiffSyncs"),
+    ensemble("leader.nodelay"), ensemble("follower.nodelay"), ensemble("leader.closeSocketAsync"),
+    ensemble("leader.ackLoggingFrequency"), ensemble("leaderConnectDelayDuringRetryMs"),
+    ensemble("learner.asyncSending"), ensemble("learner.closeSocketAsync"),
+    ensemble("forward_learner_requests_to_commit_processor_disabled"),
+    ensemble("follower.skipLearnerRequestToNextProcessor"),
+    {"multiAddress.enabled", Standing::kEnsemble, "it is about ensembles",
+     PADDOCK_READ{return boolean(v, d.allows_several_addresses);
+}
+}
+, ensemble("multiAddress.reachabilityCheckEnabled"),
+    ensemble("multiAddress.reachabilityCheckTimeoutMs"), ensemble("forceSnapshotSync"),
+    ensemble("commitLogCount"), ensemble("snapshotSizeFactor"), ensemble("tcpKeepAlive"),
+    ensemble("localSessionsEnabled"), ensemble("localSessionsUpgradingEnabled"),
+    ensemble("enableEagerACLCheck"), ensemble("request.timeout"),
+
+    // Not available yet
+    later(
+        "secureClientPort", kTls,
+        PADDOCK_READ {
+          return v == "-1"
+                     ? Result<void>{}
+                     : refuse_if_on("true", "encrypted client connections are not available yet");
+        }),
+    later("secureClientPortAddress", kTls),
+    later(
+        "sslQuorum", kTls,
+        PADDOCK_READ {
+          return refuse_if_on(v, "encrypted connections between servers are not available yet");
+        }),
+    later("portUnification", kTls), later("sslQuorumReloadCertFiles", kTls),
+    later("client.certReload", kTls), later("client.portUnification", kTls),
+    later("ssl.*", kTls, nullptr, true), later("fips-mode", kTls),
+    later("X509AuthenticationProvider.superUser", kTls),
+    later(
+        "sessionRequireClientSASLAuth", kSasl,
+        PADDOCK_READ { return refuse_if_on(v, "SASL is not available yet"); }),
+    later("allowSaslFailedClients", kSasl), later("letAnySaslUserDoX", kSasl),
+    later("superUser", kSasl), later("superUser.*", kSasl),
+    later("SASLAuthenticationProvider.superPassword", kSasl, nullptr, true),
+    later("quorum.auth.*", kSasl), later("kerberos.*", kSasl),
+    later("security.auth_to_local", kSasl), later("sasl.*", kSasl), later("kinit", kSasl),
+    later("requireKerberosConfig", kSasl), later("java.security.auth.login.config", kSasl),
+    later("admin.*", kHttp), later("metricsProvider.*", kPrometheus, nullptr, true),
+    later("audit.enable", "the audit log"), later("request_throttle_max_requests", kThrottle),
+    later("request_throttle_stall_time", kThrottle),
+    later("request_throttle_drop_stale", kThrottle),
+    later("request_stale_latency_check", kThrottle),
+    later("request_stale_connection_check", kThrottle), later("throttled_op_wait_time", kThrottle),
+    later("connection_throttle_tokens", kThrottle),
+    later("connection_throttle_fill_time", kThrottle),
+    later("connection_throttle_fill_count", kThrottle),
+    later("connection_throttle_freeze_time", kThrottle),
+    later("connection_throttle_drop_increase", kThrottle),
+    later("connection_throttle_drop_decrease", kThrottle),
+    later("connection_throttle_decrease_ratio", kThrottle),
+    later("connection_throttle_weight_enabled", kThrottle),
+    later("connection_throttle_global_session_weight", kThrottle),
+    later("connection_throttle_local_session_weight", kThrottle),
+    later("connection_throttle_renew_session_weight", kThrottle),
+}
+;
+#undef PADDOCK_READ
+
+bool matches(std::string_view pattern, std::string_view name) {
+  if (!pattern.ends_with(".*")) return pattern == name;
+  pattern.remove_suffix(1);
+  return name.size() > pattern.size() && name.starts_with(pattern);
+}
+
+std::string_view without_prefix(std::string_view name) {
+  constexpr std::string_view kPrefix = "zookeeper.";
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  return name;
+}
+
+// How many characters have to be changed, added or taken away.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t changed =
+          diagonal + (equals_ignoring_case(a.substr(i, 1), b.substr(j, 1)) ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+Result<ServerSpec::Address> parse_server_address(std::string_view text, ServerSpec& spec) {
+  PADDOCK_TRY(const std::vector<std::string> parts, split_outside_brackets(text, ':'));
+  if (parts.size() < 3 || parts.size() > 4 || parts[0].empty()) {
+    return allowed("host:quorumPort:electionPort[:role]");
+  }
+  PADDOCK_TRY(const std::uint16_t quorum_port, parse_port(parts[1]));
+  PADDOCK_TRY(const std::uint16_t election_port, parse_port(parts[2]));
+  if (quorum_port == election_port) return allowed("an election port that is not the quorum port");
+  if (parts.size() == 4) {
+    spec.observer = equals_ignoring_case(parts[3], "observer");
+    if (!spec.observer && !equals_ignoring_case(parts[3], "participant")) {
+      return allowed("the role participant or observer");
+    }
+  }
+  return ServerSpec::Address{{parts[0], quorum_port}, election_port};
+}
+
+}  // namespace
+
+std::span<const OptionKey> option_table() {
+  return kTable;
+}
+
+const OptionKey* find_option(std::string_view name) {
+  name = without_prefix(name);
+  const auto row = std::find_if(std::begin(kTable), std::end(kTable),
+                                [name](const OptionKey& key) { return matches(key.name, name); });
+  return row == std::end(kTable) ? nullptr : &*row;
+}
+
+std::string_view nearest_option(std::string_view name) {
+  name = without_prefix(name).substr(0, 64);  // longer than any: a bound on the work
+  std::string_view nearest;
+  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const OptionKey& key : kTable) {
+    const std::size_t distance = edit_distance(name, key.name);
+    if (distance >= least) continue;
+    least = distance;
+    nearest = key.name;
+  }
+  return nearest;
+}
+
+bool is_off(std::string_view value) {
+  return value.empty() || value == "0" || value == "-1" || equals_ignoring_case(value, "false") ||
+         equals_ignoring_case(value, "no");
+}
+
+Result<ServerSpec> parse_server_spec(std::string_view id, std::string_view value,
+                                     bool allows_several_addresses) {
+  ServerSpec spec;
+  PADDOCK_TRY_DO(whole(id, 0, 255, spec.id.value));
+
+  const std::size_t semicolon = value.find(';');
+  std::string_view addresses = value.substr(0, semicolon);
+  for (;;) {
+    const std::size_t bar = addresses.find('|');
+    PADDOCK_TRY(ServerSpec::Address address, parse_server_address(addresses.substr(0, bar), spec));
+    spec.addresses.push_back(std::move(address));
+    if (bar == addresses.npos) break;
+    addresses.remove_prefix(bar + 1);
+  }
+  if (spec.addresses.size() > 1 && !allows_several_addresses) {
+    return allowed("one address (or multiAddress.enabled=true)");
+  }
+  if (semicolon != value.npos) {
+    const std::string_view client = value.substr(semicolon + 1);
+    const bool port_only = client.find(':') == client.npos;
+    PADDOCK_TRY(HostPort address,
+                parse_host_port(port_only ? concat("0.0.0.0:", client) : std::string(client)));
+    spec.client = std::move(address);
+  }
+  return spec;
+}
+
+}  // namespace paddock::server
