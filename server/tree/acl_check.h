@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <optional>
 #include <vector>
 
 #include "common/acl.h"
@@ -40,7 +40,7 @@ bool may(const AuthOptions& options, const AclEntry& acl, std::int32_t needed,
 // stored; kInvalidAcl as in section 8.4.
 struct FixedAcl {
   ErrorCode error = ErrorCode::kOk;
-  Bytes encoded;  // a jute vector<ACL>; unset on error
+  Bytes encoded{};  // a jute vector<ACL>; unset on error
 };
 FixedAcl fix_acl(const AuthOptions& options, AclBytes acl, const Credentials& credentials);
 
@@ -48,7 +48,7 @@ FixedAcl fix_acl(const AuthOptions& options, AclBytes acl, const Credentials& cr
 struct AuthResult {
   ErrorCode error = ErrorCode::kOk;  // kAuthFailed: answer, then close
   bool close_silently = false;       // scheme `ensemble`: mismatch
-  Credentials added;
+  Credentials added{};
 };
 AuthResult authenticate(const AuthOptions& options, std::string_view scheme,
                         std::optional<ByteView> auth, std::string_view remote_address);
@@ -56,7 +56,8 @@ AuthResult authenticate(const AuthOptions& options, std::string_view scheme,
 // The ACL as getACL shows it to who has no ADMIN: digest ids become "user:x".
 std::vector<Acl> masked(const std::vector<Acl>& entries);
 
-// The id of digest authentication: "user:BASE64(hash(user:password))".
+// The id of digest authentication: "user:BASE64(hash(user:password))". "" if the algorithm is not
+// known.
 std::string digest_id(std::string_view user_and_password, std::string_view algorithm);
 
 // Whether an `ip` id is well formed: IPv4 or IPv6, optional /bits. And whether it covers `address`.
@@ -66,7 +67,8 @@ bool ip_matches(std::string_view id, std::string_view address);
 // How whoAmI names a credential: the digest's user only, nothing of super.
 std::string display_name(const Id& id);
 
-// Ids for logs and cons: no secrets.
+// Whether holding such a credential means having proven something: what `auth` in an ACL stands
+// for.
 bool is_authenticated_scheme(std::string_view scheme);
 
 }  // namespace paddock::server
