@@ -1,0 +1,123 @@
+#include "server/run/checkpoint_thread.h"
+
+#include <chrono>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/concat.h"
+#include "server/storage/retention.h"
+
+namespace paddock::server {
+
+namespace {
+// Small pieces: an offered checkpoint does not wait behind a whole segment of zeros.
+constexpr std::size_t kSparePieceBytes = 1u << 20;
+// How soon a spare is looked after again: the log takes one each time it begins a segment.
+constexpr std::chrono::milliseconds kSpareInterval{1000};
+}  // namespace
+
+CheckpointThread::CheckpointThread(Env& env, const Options& options,
+                                   std::unique_ptr<Checkpoint> checkpoint, TxnLog& log,
+                                   SharedState& shared)
+    : env_(env),
+      options_(options),
+      checkpoint_(std::move(checkpoint)),
+      log_(log),
+      shared_(shared),
+      metrics_(shared.metrics.new_thread()) {}
+
+CheckpointThread::~CheckpointThread() {
+  PADDOCK_CHECK(!thread_.joinable());
+}
+
+void CheckpointThread::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void CheckpointThread::stop(Dirty last) {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    offered_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+  if (!last.empty() || last.zxid > checkpoint_->zxid()) write(std::move(last));
+}
+
+bool CheckpointThread::is_free() const {
+  const std::lock_guard lock(mutex_);
+  return !busy_ && !waiting_;
+}
+
+void CheckpointThread::offer(Dirty dirty) {
+  const std::lock_guard lock(mutex_);
+  PADDOCK_CHECK(!waiting_);
+  waiting_ = std::move(dirty);
+  offered_.notify_one();
+}
+
+void CheckpointThread::run() {
+  bool more_spare = true;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto pause = more_spare ? std::chrono::milliseconds(0) : kSpareInterval;
+    offered_.wait_for(lock, pause, [this] { return waiting_ || stopping_; });
+    if (!waiting_ && stopping_) return;
+    if (waiting_) {
+      Dirty dirty = *std::exchange(waiting_, std::nullopt);
+      busy_ = true;
+      lock.unlock();
+      write(std::move(dirty));
+      lock.lock();
+      busy_ = false;
+    } else {
+      lock.unlock();
+      more_spare = prepare_spare();
+      lock.lock();
+    }
+  }
+}
+
+void CheckpointThread::write(Dirty dirty) {
+  using Clock = std::chrono::steady_clock;
+  const Zxid zxid = dirty.zxid;
+  const std::size_t nodes = dirty.nodes.size();
+  const std::size_t bytes = dirty.bytes;
+  const Clock::time_point before = Clock::now();
+  if (const auto done = checkpoint_->write(std::move(dirty)); !done) {
+    die(concat("cannot write the checkpoint: ", done.error().message));
+  }
+  const auto took =
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - before).count();
+  metrics_.record(Summary::kSnapshotTime, took);
+  VLOG(1) << "checkpoint at zxid=0x" << hex(static_cast<std::uint64_t>(zxid.value)) << ": " << nodes
+          << " nodes, " << bytes << " bytes, " << took / 1000 << " ms";
+  shared_.to_core.put(CoreMail(CoreEvent(CheckpointWritten{zxid})));
+  if (options_.purge) purge_up_to(zxid);
+}
+
+void CheckpointThread::purge_up_to(Zxid zxid) {
+  const auto purged = purge(env_, options_.storage, zxid);
+  if (!purged) {
+    LOG(WARNING) << "cannot remove old logs and snapshots: " << purged.error().message;
+  } else if (!purged->logs.empty() || !purged->snapshots.empty()) {
+    LOG(INFO) << "removed " << purged->logs.size() << " log segments and "
+              << purged->snapshots.size() << " snapshots that checkpoint zxid=0x"
+              << hex(static_cast<std::uint64_t>(zxid.value)) << " replaces";
+  }
+}
+
+bool CheckpointThread::prepare_spare() {
+  const Result<bool> more = log_.prepare_spare(kSparePieceBytes);
+  if (more) return *more;
+  if (const auto ok = spare_errors_.admit(SystemClock{}.now())) {
+    LOG(WARNING) << "cannot prepare the next log segment, writes will be slower: "
+                 << more.error().message << suppressed_note(ok);
+  }
+  return false;
+}
+
+}  // namespace paddock::server

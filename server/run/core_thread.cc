@@ -1,0 +1,172 @@
+#include "server/run/core_thread.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "common/check.h"
+#include "common/concat.h"
+
+namespace paddock::server {
+
+namespace {
+
+// Source: ZooKeeper 3.8, DataTree: DIGEST_LOG_INTERVAL and DIGEST_LOG_LIMIT.
+constexpr std::int64_t kDigestInterval = 128;
+constexpr std::size_t kDigestsMax = 1024;
+
+constexpr Millis kSleepMax{3600 * 1000};
+
+void log_note(const Note& note) {
+  switch (note.level) {
+    case Note::Level::kInfo:
+      LOG(INFO) << note.text;
+      return;
+    case Note::Level::kWarning:
+      LOG(WARNING) << note.text;
+      return;
+    case Note::Level::kError:
+      LOG(ERROR) << note.text;
+      return;
+  }
+}
+
+}  // namespace
+
+CoreThread::CoreThread(const Options& options, Core& core, DataTree& tree, SharedState& shared,
+                       std::vector<std::unique_ptr<IoThread>>& io, LogThread& log,
+                       CheckpointThread& checkpoints)
+    : options_(options),
+      core_(core),
+      tree_(tree),
+      shared_(shared),
+      io_(io),
+      log_(log),
+      checkpoints_(checkpoints),
+      checkpoint_zxid_(tree.last_zxid()),
+      digest_zxid_(tree.last_zxid()) {}
+
+CoreThread::~CoreThread() {
+  PADDOCK_CHECK(!thread_.joinable());
+}
+
+void CoreThread::start() {
+  outboxes_.resize(io_.size());
+  thread_ = std::thread([this] { run(); });
+}
+
+void CoreThread::stop() {
+  if (!thread_.joinable()) return;
+  shared_.to_core.put(CoreMail(CoreStop{}));
+  thread_.join();
+}
+
+void CoreThread::run() {
+  std::vector<CoreMail> batch;
+  now_ = clock_.now();
+  step(zab::Tick{});
+  carry_out();
+  while (!stopping_ || core_.outstanding() != 0) {
+    shared_.to_core.take(batch, next_wakeup());
+    take_all(batch);
+    carry_out();
+  }
+}
+
+std::chrono::steady_clock::time_point CoreThread::next_wakeup() const {
+  const Millis until = std::min(core_.next_deadline(), now_ + kSleepMax);
+  return std::chrono::steady_clock::time_point(std::chrono::milliseconds(until.value));
+}
+
+void CoreThread::take_all(std::vector<CoreMail>& batch) {
+  now_ = clock_.now();
+  for (CoreMail& mail : batch) {
+    if (auto* event = std::get_if<CoreEvent>(&mail)) {
+      step(std::move(*event));
+    } else if (auto* task = std::get_if<CoreTask>(&mail)) {
+      (*task)(core_);
+    } else {
+      stopping_ = true;
+    }
+  }
+  if (now_ >= core_.next_deadline()) step(zab::Tick{});
+}
+
+void CoreThread::step(CoreEvent event) {
+  core_.step(std::move(event), now_, clock_.wall_now(), actions_);
+}
+
+void CoreThread::carry_out() {
+  log_.put(actions_.appends);
+  if (core_.has_committed()) {
+    apply();
+  } else {
+    distribute();
+  }
+  wake_io();
+  for (const Note& note : actions_.notes) log_note(note);
+  if (actions_.fatal) die("the state of this server cannot be trusted (see above)");
+  actions_.clear();
+}
+
+// Replies and events are in the io threads' mailboxes before the change can be read: who takes its
+// slot next delivers them first.
+void CoreThread::apply() {
+  shared_.readers.lock_writer();
+  const bool watched =
+      std::any_of(io_.begin(), io_.end(), [](const auto& io) { return io->has_watches(); });
+  core_.apply_committed(watched, now_, actions_);
+  shared_.last_zxid.store(tree_.last_zxid().value, std::memory_order_release);
+  distribute();
+  offer_checkpoint();
+  shared_.readers.unlock_writer();
+  note_digest();
+}
+
+void CoreThread::distribute() {
+  for (ClientAction& action : actions_.client) {
+    if (auto* change = std::get_if<TreeChange>(&action)) {
+      for (std::size_t i = 0; i < io_.size(); ++i) {
+        if (io_[i]->has_watches()) outboxes_[i].mail.emplace_back(*change);
+      }
+      continue;
+    }
+    std::visit(
+        [this](auto& item) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(item)>, TreeChange>) {
+            PADDOCK_CHECK(item.connection.io < outboxes_.size());
+            outboxes_[item.connection.io].mail.emplace_back(std::move(item));
+          }
+        },
+        action);
+  }
+  for (std::size_t i = 0; i < io_.size(); ++i) {
+    outboxes_[i].wake |= io_[i]->put(outboxes_[i].mail);
+  }
+}
+
+void CoreThread::wake_io() {
+  for (std::size_t i = 0; i < io_.size(); ++i) {
+    if (std::exchange(outboxes_[i].wake, false)) io_[i]->wake();
+  }
+}
+
+void CoreThread::offer_checkpoint() {
+  const std::int64_t txns = tree_.last_zxid().value - checkpoint_zxid_.value;
+  const bool due =
+      tree_.dirty().bytes >= options_.checkpoint_bytes || txns >= options_.checkpoint_txns;
+  if (!due || !checkpoints_.is_free()) return;
+  checkpoint_zxid_ = tree_.last_zxid();
+  checkpoints_.offer(tree_.take_dirty());
+}
+
+void CoreThread::note_digest() {
+  if (tree_.last_zxid().value - digest_zxid_.value < kDigestInterval) return;
+  digest_zxid_ = tree_.last_zxid();
+  digests_.push_back({digest_zxid_, tree_.digest()});
+  if (digests_.size() > kDigestsMax) digests_.pop_front();
+}
+
+}  // namespace paddock::server

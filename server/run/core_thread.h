@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/ids.h"
+#include "server/admin/server_status.h"
+#include "server/core/core.h"
+#include "server/run/checkpoint_thread.h"
+#include "server/run/io_thread.h"
+#include "server/run/log_thread.h"
+#include "server/run/shared_state.h"
+#include "server/tree/data_tree.h"
+
+namespace paddock::server {
+
+// Feeds a Core with what the other threads send and carries out what it asks for, in order: appends
+// to the log thread, then replies and events to the io threads, checkpoints to theirs.
+//
+// Thread: its own, the only one that changes the tree.
+// Failure: a fatal Core (a digest that differs) ends the process, after its notes are logged.
+class CoreThread {
+ public:
+  struct Options {
+    std::int64_t checkpoint_txns = 100'000;   // snapCount
+    std::size_t checkpoint_bytes = 8u << 20;  // of changes held in memory
+    std::int64_t checkpoint_log_bytes = 0;    // snapSizeLimitInKb; 0: no limit
+  };
+
+  CoreThread(const Options& options, Core& core, DataTree& tree, SharedState& shared,
+             std::vector<std::unique_ptr<IoThread>>& io, LogThread& log,
+             CheckpointThread& checkpoints);
+  ~CoreThread();
+
+  void start();  // once all io threads exist
+  // Takes what is in its mailbox, waits for all writes under way to be on disk and applied, joins.
+  void stop();
+
+  // On the core thread, from a CoreTask: the tree's digest after some past transactions.
+  const std::deque<DigestEntry>& digests() const { return digests_; }
+
+ private:
+  void run();
+  void take_all(std::vector<CoreMail>& batch);
+  void step(CoreEvent event);
+  void carry_out();
+  void apply();
+  void distribute();
+  void wake_io();
+  void offer_checkpoint();
+  void note_digest();
+  std::chrono::steady_clock::time_point next_wakeup() const;
+
+  const Options options_;
+  Core& core_;
+  DataTree& tree_;
+  SharedState& shared_;
+  std::vector<std::unique_ptr<IoThread>>& io_;
+  LogThread& log_;
+  CheckpointThread& checkpoints_;
+  SystemClock clock_;
+  Millis now_;
+  CoreActions actions_;
+  struct Outbox {
+    std::vector<IoMail> mail;
+    bool wake = false;
+  };
+  std::vector<Outbox> outboxes_;  // one for each io thread
+  Zxid checkpoint_zxid_;          // of the last one offered
+  Zxid digest_zxid_;
+  std::deque<DigestEntry> digests_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace paddock::server
