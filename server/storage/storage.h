@@ -1,17 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
-#include <vector>
-
-#include "common/env.h"
-#include "common/ids.h"
-#include "common/result.h"
-#include "server/tree/data_tree.h"
-#include "server/tree/dirty.h"
-#include "zab/event.h"
 
 namespace paddock::server {
 
@@ -28,6 +18,9 @@ struct StorageOptions {
   std::uint32_t txn_bytes_max = 2u << 20;   // what one record may be when read
   std::size_t purge_retain_count = 3;       // autopurge.snapRetainCount: log segments kept
   std::uint64_t purge_retain_bytes = 1u << 30;  // logs older than the checkpoint kept at the most
+  // LevelDB's background thread and its caller take turns: one seed of a simulation replays
+  // exactly.
+  bool checkpoint_in_step = false;
 };
 
 }  // namespace paddock::server

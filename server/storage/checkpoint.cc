@@ -1,0 +1,354 @@
+#include "server/storage/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <leveldb/cache.h>
+#include <leveldb/db.h>
+#include <leveldb/write_batch.h>
+
+#include "common/concat.h"
+#include "server/storage/checkpoint_codec.h"
+#include "server/storage/leveldb_env.h"
+
+namespace paddock::server {
+
+namespace {
+
+constexpr std::size_t kChunkBytes = 1u << 20;  // of what goes in several batches
+constexpr std::string_view kMetaKey = "m";
+constexpr char kNodePrefix = 'n';
+constexpr char kSessionPrefix = 's';
+constexpr char kStagedPrefix = 'p';
+
+leveldb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+std::string_view view(const leveldb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+leveldb::ReadOptions reading() {
+  leveldb::ReadOptions options;
+  options.verify_checksums = true;
+  options.fill_cache = false;
+  return options;
+}
+
+// Puts and deletions, handed to LevelDB whenever they have become `bytes_max`.
+class Batches {
+ public:
+  Batches(leveldb::DB& db, std::size_t bytes_max) : db_(db), bytes_max_(bytes_max) {}
+
+  leveldb::Status put(std::string_view key, std::string_view value) {
+    batch_.Put(slice(key), slice(value));
+    return flush_if_full();
+  }
+  leveldb::Status remove(std::string_view key) {
+    batch_.Delete(slice(key));
+    return flush_if_full();
+  }
+  leveldb::Status flush(bool sync) {
+    leveldb::WriteOptions options;
+    options.sync = sync;
+    leveldb::Status status = db_.Write(options, &batch_);
+    batch_.Clear();
+    return status;
+  }
+
+ private:
+  leveldb::Status flush_if_full() {
+    return batch_.ApproximateSize() < bytes_max_ ? leveldb::Status::OK() : flush(false);
+  }
+
+  leveldb::DB& db_;
+  const std::size_t bytes_max_;
+  leveldb::WriteBatch batch_;
+};
+
+}  // namespace
+
+struct Checkpoint::Impl {
+  Impl(Env& env, std::string folder, Options options)
+      : folder(std::move(folder)),
+        options(options),
+        env(env, options.in_step),
+        cache(leveldb::NewLRUCache(256u << 10)) {}
+
+  Result<void> open_db();
+  Result<void> read_meta();
+  Result<void> settle();
+  Result<void> remove_range(char prefix);
+  Result<void> finish_staged();
+  Result<void> put_meta(Batches& batches, bool sync);
+  Result<void> write_plain(const Dirty& dirty, std::size_t batch_bytes_max);
+  Result<void> write_staged(const Dirty& dirty);
+  Result<void> load_nodes(DataTree& tree);
+  Result<void> load_sessions(DataTree& tree);
+  Error damaged(std::string_view what) const;
+  Result<void> checked(const leveldb::Status& status) const;
+  template <typename Put, typename Remove>
+  leveldb::Status each_entry(const Dirty& dirty, Put&& put, Remove&& remove);
+
+  const std::string folder;
+  const Options options;
+  LevelDbEnv env;
+  std::unique_ptr<leveldb::Cache> cache;
+  std::unique_ptr<leveldb::DB> db;
+  bool has_meta = false;
+  CheckpointMeta meta;
+  std::atomic<Zxid> zxid{};
+  bool failed = false;
+};
+
+Error Checkpoint::Impl::damaged(std::string_view what) const {
+  return Error{Code::kCorrupt,
+               concat(folder, ": ", what,
+                      ". Restore it from a backup together with version-2, or move it away: the ",
+                      "server then starts from its newest ZooKeeper snapshot and the log, if they ",
+                      "reach back far enough; in an ensemble, move all of this server's data away ",
+                      "and let it synchronize anew")};
+}
+
+Result<void> Checkpoint::Impl::checked(const leveldb::Status& status) const {
+  if (status.ok()) return {};
+  if (status.IsCorruption() || status.IsNotFound() || status.IsInvalidArgument()) {
+    return damaged(status.ToString());
+  }
+  return Error{Code::kIo, concat(folder, ": ", status.ToString())};
+}
+
+Result<void> Checkpoint::Impl::open_db() {
+  leveldb::Options how;
+  how.create_if_missing = true;
+  how.paranoid_checks = true;
+  how.env = &env;
+  how.write_buffer_size = options.write_buffer_bytes;
+  how.block_cache = cache.get();
+  how.block_size = 32u << 10;
+  how.max_file_size = 8u << 20;
+  how.compression = leveldb::kNoCompression;
+  leveldb::DB* opened = nullptr;
+  const leveldb::Status status = leveldb::DB::Open(how, folder, &opened);
+  db.reset(opened);
+  return checked(status);
+}
+
+Result<void> Checkpoint::Impl::read_meta() {
+  std::string value;
+  const leveldb::Status status = db->Get(reading(), slice(kMetaKey), &value);
+  has_meta = status.ok();
+  if (status.IsNotFound()) return {};
+  PADDOCK_TRY_DO(checked(status));
+  const Result<CheckpointMeta> decoded = decode_meta(value);
+  if (!decoded) return damaged(decoded.error().message);
+  meta = *decoded;
+  zxid = meta.zxid;
+  return {};
+}
+
+// Ends what a crash interrupted: a first write that never got its zxid is wiped; staged entries are
+// moved into place if the zxid says that they count, and dropped if not.
+Result<void> Checkpoint::Impl::settle() {
+  if (!has_meta) {
+    PADDOCK_TRY_DO(remove_range(kNodePrefix));
+    PADDOCK_TRY_DO(remove_range(kSessionPrefix));
+    return {};
+  }
+  return meta.staged ? finish_staged() : remove_range(kStagedPrefix);
+}
+
+Result<void> Checkpoint::Impl::remove_range(char prefix) {
+  Batches batches(*db, kChunkBytes);
+  const std::unique_ptr<leveldb::Iterator> it(db->NewIterator(reading()));
+  for (it->Seek(leveldb::Slice(&prefix, 1)); it->Valid() && it->key()[0] == prefix; it->Next()) {
+    PADDOCK_TRY_DO(checked(batches.remove(view(it->key()))));
+  }
+  PADDOCK_TRY_DO(checked(it->status()));
+  return checked(batches.flush(true));
+}
+
+Result<void> Checkpoint::Impl::finish_staged() {
+  Batches batches(*db, kChunkBytes);
+  const std::unique_ptr<leveldb::Iterator> it(db->NewIterator(reading()));
+  it->Seek(leveldb::Slice(&kStagedPrefix, 1));
+  for (; it->Valid() && it->key()[0] == kStagedPrefix; it->Next()) {
+    const std::string_view key = view(it->key()).substr(1);
+    const std::string_view value = view(it->value());
+    if (value.empty() || key.empty()) return damaged("an entry that does not parse");
+    const bool keep = value.front() != 0;
+    PADDOCK_TRY_DO(checked(keep ? batches.put(key, value.substr(1)) : batches.remove(key)));
+  }
+  PADDOCK_TRY_DO(checked(it->status()));
+  meta.staged = false;
+  PADDOCK_TRY_DO(put_meta(batches, true));
+  return remove_range(kStagedPrefix);
+}
+
+Result<void> Checkpoint::Impl::put_meta(Batches& batches, bool sync) {
+  PADDOCK_TRY_DO(checked(batches.put(kMetaKey, encode_meta(meta))));
+  return checked(batches.flush(sync));
+}
+
+// Calls put(key, value) or remove(key) for each entry. What goes in several batches goes in key
+// order, so that LevelDB has less to merge later.
+template <typename Put, typename Remove>
+leveldb::Status Checkpoint::Impl::each_entry(const Dirty& dirty, Put&& put, Remove&& remove) {
+  std::vector<const DirtyNodes::value_type*> order;
+  order.reserve(dirty.nodes.size());
+  for (const auto& entry : dirty.nodes) order.push_back(&entry);
+  if (dirty.bytes > options.batch_bytes_max) {
+    std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->first < b->first; });
+  }
+  std::string key, value;
+  for (const auto* const entry : order) {
+    key.assign(1, kNodePrefix).append(entry->first);
+    leveldb::Status status;
+    if (entry->second) {
+      value.clear();
+      encode_node(*entry->second, value);
+      status = put(key, value);
+    } else {
+      status = remove(key);
+    }
+    if (!status.ok()) return status;
+  }
+  for (const auto& [id, timeout_ms] : dirty.sessions) {
+    key.assign(1, kSessionPrefix).append(encode_session_id(id));
+    const leveldb::Status status = timeout_ms ? put(key, encode_timeout(*timeout_ms)) : remove(key);
+    if (!status.ok()) return status;
+  }
+  return leveldb::Status::OK();
+}
+
+Result<void> Checkpoint::Impl::write_plain(const Dirty& dirty, std::size_t batch_bytes_max) {
+  Batches batches(*db, batch_bytes_max);
+  PADDOCK_TRY_DO(checked(each_entry(
+      dirty, [&](std::string_view key, std::string_view value) { return batches.put(key, value); },
+      [&](std::string_view key) { return batches.remove(key); })));
+  return put_meta(batches, true);
+}
+
+Result<void> Checkpoint::Impl::write_staged(const Dirty& dirty) {
+  meta.staged = true;
+  Batches batches(*db, kChunkBytes);
+  std::string staged_key, staged_value;
+  PADDOCK_TRY_DO(checked(each_entry(
+      dirty,
+      [&](std::string_view key, std::string_view value) {
+        staged_key.assign(1, kStagedPrefix).append(key);
+        staged_value.assign(1, '\1').append(value);
+        return batches.put(staged_key, staged_value);
+      },
+      [&](std::string_view key) {
+        staged_key.assign(1, kStagedPrefix).append(key);
+        return batches.put(staged_key, std::string_view("\0", 1));
+      })));
+  PADDOCK_TRY_DO(put_meta(batches, true));
+  return finish_staged();
+}
+
+Result<void> Checkpoint::Impl::load_nodes(DataTree& tree) {
+  const std::unique_ptr<leveldb::Iterator> it(db->NewIterator(reading()));
+  it->Seek(leveldb::Slice(&kNodePrefix, 1));
+  for (; it->Valid() && it->key()[0] == kNodePrefix; it->Next()) {
+    const std::string_view path = view(it->key()).substr(1);
+    const std::string_view value = view(it->value());
+    const Result<StoredNode> node = decode_node(as_bytes(value));
+    if (!node) return damaged(node.error().message);
+    if (auto loaded = tree.load_node(path, node->stat, node->acl, node->data); !loaded) {
+      return damaged(loaded.error().message);
+    }
+  }
+  return checked(it->status());
+}
+
+Result<void> Checkpoint::Impl::load_sessions(DataTree& tree) {
+  const std::unique_ptr<leveldb::Iterator> it(db->NewIterator(reading()));
+  it->Seek(leveldb::Slice(&kSessionPrefix, 1));
+  for (; it->Valid() && it->key()[0] == kSessionPrefix; it->Next()) {
+    const auto session = decode_session(view(it->key()).substr(1), view(it->value()));
+    if (!session) return damaged(session.error().message);
+    tree.load_session(session->id, session->timeout_ms);
+  }
+  return checked(it->status());
+}
+
+Checkpoint::Checkpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Checkpoint::~Checkpoint() = default;
+
+Result<std::unique_ptr<Checkpoint>> Checkpoint::open(Env& env, std::string folder,
+                                                     Options options) {
+  PADDOCK_TRY_DO(env.make_folders(folder));
+  auto impl = std::make_unique<Impl>(env, std::move(folder), options);
+  PADDOCK_TRY_DO(impl->open_db());
+  PADDOCK_TRY_DO(impl->read_meta());
+  PADDOCK_TRY_DO(impl->settle());
+  return std::unique_ptr<Checkpoint>(new Checkpoint(std::move(impl)));
+}
+
+bool Checkpoint::empty() const {
+  return !impl_->has_meta;
+}
+Zxid Checkpoint::zxid() const {
+  return impl_->zxid.load();
+}
+
+Result<void> Checkpoint::load_into(DataTree& tree) {
+  PADDOCK_TRY_DO(impl_->load_nodes(tree));
+  PADDOCK_TRY_DO(impl_->load_sessions(tree));
+  tree.finish_load(impl_->meta.zxid);
+  const std::uint64_t expected = impl_->meta.tree_digest;
+  if (expected == 0 || tree.digest() == 0 || tree.digest() == expected) return {};
+  return impl_->damaged(
+      concat("the tree read back has digest ", tree.digest(), ", written was ", expected));
+}
+
+Result<void> Checkpoint::write(Dirty&& given) {
+  const Dirty dirty = std::move(given);
+  Impl& impl = *impl_;
+  if (impl.failed) {
+    return Error{Code::kIo, concat(impl.folder, " failed before and takes nothing more")};
+  }
+  PADDOCK_CHECK(dirty.zxid >= impl.meta.zxid);
+  impl.meta.zxid = dirty.zxid;
+  impl.meta.tree_digest = dirty.tree_digest;
+  const bool large = dirty.bytes > impl.options.batch_bytes_max;
+  // Without a zxid nothing counts yet, so the first write may go in pieces.
+  const Result<void> written = large && impl.has_meta
+                                   ? impl.write_staged(dirty)
+                                   : impl.write_plain(dirty, large ? kChunkBytes : SIZE_MAX);
+  impl.failed = !written;
+  if (!written) return written;
+  impl.has_meta = true;
+  impl.zxid = impl.meta.zxid;
+  if (impl.options.in_step) impl.env.wait_idle();
+  return {};
+}
+
+Result<void> Checkpoint::clear() {
+  Impl& impl = *impl_;
+  Batches batches(*impl.db, kChunkBytes);
+  PADDOCK_TRY_DO(impl.checked(batches.remove(kMetaKey)));
+  PADDOCK_TRY_DO(impl.checked(batches.flush(true)));
+  impl.has_meta = false;
+  impl.meta = CheckpointMeta{};
+  impl.zxid = Zxid{};
+  PADDOCK_TRY_DO(impl.settle());
+  return impl.remove_range(kStagedPrefix);
+}
+
+void Checkpoint::wait_idle() {
+  impl_->env.wait_idle();
+}
+
+std::string Checkpoint::describe() const {
+  std::string text;
+  impl_->db->GetProperty("leveldb.stats", &text);
+  return text;
+}
+
+}  // namespace paddock::server

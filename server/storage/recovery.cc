@@ -1,0 +1,390 @@
+#include "server/storage/recovery.h"
+
+#include <algorithm>
+
+#include "common/concat.h"
+#include "common/limits.h"
+#include "server/storage/epoch_files.h"
+#include "server/storage/overlay_env.h"
+#include "server/storage/snapshot_file.h"
+#include "server/storage/txn_log_reader.h"
+
+namespace paddock::server {
+
+namespace {
+
+constexpr std::size_t kSnapshotsTriedMax = 100;  // Source: ZooKeeper 3.8, FileSnap
+constexpr std::string_view kLockFile = "/paddock.lock";
+
+std::string hex(Zxid zxid) {
+  return paddock::hex(static_cast<std::uint64_t>(zxid.value));
+}
+
+// One recovery: what it is given, what it has found so far, and what is left to do on disk.
+class Recovery {
+ public:
+  Recovery(Env& env, const StorageOptions& options, const TreeOptions& tree_options)
+      : env_(env), options_(options), tree_options_(tree_options) {}
+
+  Result<Recovered> run() {
+    PADDOCK_TRY_DO(prepare_folders());
+    PADDOCK_TRY_DO(take_locks());
+    PADDOCK_TRY_DO(refuse_swapped_folders());
+    PADDOCK_TRY_DO(load_state());
+    PADDOCK_TRY_DO(replay());
+    PADDOCK_TRY_DO(read_epochs());
+    PADDOCK_TRY_DO(clean_up());
+    PADDOCK_TRY_DO(open_for_writing());
+    return std::move(found_);
+  }
+
+ private:
+  Result<void> prepare_folders();
+  Result<void> take_locks();
+  Result<void> refuse_swapped_folders();
+  Result<void> load_state();
+  Result<bool> load_newest_snapshot();
+  Result<bool> try_snapshot(const SnapshotFile& file, const std::string& path);
+  Result<void> start_without_state();
+  Result<void> replay();
+  Result<void> apply_record(const TxnLogReader& reader, Applied& applied);
+  void compare_digests(Zxid zxid, bool differs);
+  Result<void> check_fuzzy_end(const TxnLogReader& reader);
+  Result<void> read_epochs();
+  Result<void> clean_up();
+  Result<void> cut_tail();
+  Result<void> remove_leftovers(const std::string& folder);
+  Result<void> open_for_writing();
+  Result<void> begin_fresh();
+  Checkpoint::Options checkpoint_options() const;
+
+  void note(std::string text) { found_.notes.push_back(std::move(text)); }
+  bool two_folders() const { return snapshot_folder(options_) != log_folder(options_); }
+
+  Env& env_;
+  const StorageOptions& options_;
+  const TreeOptions& tree_options_;
+  Recovered found_;
+  SnapshotDigest fuzzy_until_;  // of the ZooKeeper snapshot; zxid 0: none, or reached
+  std::string snapshot_path_;
+  TxnLogReader::Tail tail_;
+  std::vector<std::string> headerless_;
+};
+
+Result<void> Recovery::prepare_folders() {
+  for (const std::string& folder : {snapshot_folder(options_), log_folder(options_)}) {
+    if (env_.exists(folder)) continue;
+    if (!options_.auto_create_dirs) {
+      return Error{Code::kRefused,
+                   concat("the folder ", folder, " is not there, and datadir.autocreate is false. ",
+                          "Create it, or correct dataDir and dataLogDir")};
+    }
+    PADDOCK_TRY_DO(env_.make_folders(folder));
+  }
+  return {};
+}
+
+Result<void> Recovery::take_locks() {
+  PADDOCK_TRY(auto lock, env_.lock(concat(options_.data_dir, kLockFile)));
+  found_.locks.push_back(std::move(lock));
+  if (!two_folders()) return {};
+  PADDOCK_TRY(lock, env_.lock(concat(options_.data_log_dir, kLockFile)));
+  found_.locks.push_back(std::move(lock));
+  return {};
+}
+
+Result<void> Recovery::refuse_swapped_folders() {
+  if (!two_folders()) return {};
+  PADDOCK_TRY(const auto logs, list_log_files(env_, snapshot_folder(options_)));
+  PADDOCK_TRY(const auto snapshots, list_snapshot_files(env_, log_folder(options_)));
+  if (logs.empty() && snapshots.empty()) return {};
+  const bool log_misplaced = !logs.empty();
+  return Error{
+      Code::kRefused,
+      concat(log_misplaced ? snapshot_folder(options_) : log_folder(options_), " holds ",
+             log_misplaced ? logs.front().name : snapshots.front().name,
+             log_misplaced ? ", but transaction logs belong to " : ", but snapshots belong to ",
+             log_misplaced ? log_folder(options_) : snapshot_folder(options_),
+             ". Correct dataDir and dataLogDir, or move the files")};
+}
+
+Checkpoint::Options Recovery::checkpoint_options() const {
+  Checkpoint::Options options;
+  options.in_step = options_.checkpoint_in_step;
+  return options;
+}
+
+// The newer of our checkpoint and the newest whole ZooKeeper snapshot. One that is newer than ours
+// was left by a ZooKeeper server that ran on the folder after us.
+Result<void> Recovery::load_state() {
+  if (env_.exists(concat(state_folder(options_), "/CURRENT"))) {
+    PADDOCK_TRY(found_.checkpoint,
+                Checkpoint::open(env_, state_folder(options_), checkpoint_options()));
+    found_.checkpoint_zxid = found_.checkpoint->zxid();
+  }
+  PADDOCK_TRY(const bool loaded, load_newest_snapshot());
+  if (loaded) return {};
+  if (found_.checkpoint == nullptr || found_.checkpoint->empty()) return start_without_state();
+  found_.tree = std::make_unique<DataTree>(tree_options_);
+  PADDOCK_TRY_DO(found_.checkpoint->load_into(*found_.tree));
+  note(concat("loaded the checkpoint of 0x", hex(found_.checkpoint_zxid), ": ",
+              found_.tree->node_count(), " nodes"));
+  return {};
+}
+
+// False: there is none that is newer than the checkpoint.
+Result<bool> Recovery::load_newest_snapshot() {
+  const bool have_checkpoint = found_.checkpoint != nullptr && !found_.checkpoint->empty();
+  PADDOCK_TRY(const std::vector<SnapshotFile> files,
+              list_snapshot_files(env_, snapshot_folder(options_)));
+  std::size_t tried = 0;
+  for (const SnapshotFile& file : files) {
+    if (have_checkpoint && file.zxid <= found_.checkpoint_zxid) return false;
+    const std::string path = concat(snapshot_folder(options_), "/", file.name);
+    PADDOCK_TRY(const bool whole, looks_whole(env_, path, file.compression));
+    if (!whole) {
+      note(concat("skipped ", path, ": it was not written to its end"));
+      continue;
+    }
+    if (++tried > kSnapshotsTriedMax) break;
+    PADDOCK_TRY(const bool loaded, try_snapshot(file, path));
+    if (loaded) return true;
+  }
+  if (files.empty() || have_checkpoint) return false;
+  return Error{
+      Code::kCorrupt,
+      concat("none of the ", files.size(), " snapshots in ", snapshot_folder(options_), " is whole",
+             found_.notes.empty() ? std::string() : concat(" (", found_.notes.back(), ")"),
+             ". Nothing was changed. Restore a snapshot from a backup; in an ensemble, ",
+             "move this server's data away and let it synchronize anew")};
+}
+
+// False: it is damaged, and an older one may do.
+Result<bool> Recovery::try_snapshot(const SnapshotFile& file, const std::string& path) {
+  auto tree = std::make_unique<DataTree>(tree_options_);
+  const Result<SnapshotInfo> info =
+      load_snapshot(env_, path, file.compression, kTxnBytesMax, *tree);
+  if (!info && (info.error().code == Code::kIo || info.error().code == Code::kNoSpace)) {
+    return info.error();
+  }
+  if (!info) {
+    note(concat("skipped a damaged snapshot: ", info.error().message));
+    return false;
+  }
+  tree->finish_load(file.zxid);
+  tree->mark_all_dirty();
+  found_.tree = std::move(tree);
+  found_.from_zookeeper_snapshot = true;
+  snapshot_path_ = path;
+  const bool comparable = info->digest && info->digest->version == kDigestVersion;
+  if (comparable && tree_options_.digest) fuzzy_until_ = *info->digest;
+  note(concat("loaded ", path, ": ", info->nodes, " nodes, ", info->sessions, " sessions"));
+  return true;
+}
+
+// Neither a checkpoint nor a snapshot.
+Result<void> Recovery::start_without_state() {
+  found_.tree = std::make_unique<DataTree>(tree_options_);
+  found_.tree->finish_load(Zxid{});
+  found_.tree->mark_all_dirty();
+  PADDOCK_TRY(const std::vector<LogFile> logs, list_log_files(env_, log_folder(options_)));
+  if (!logs.empty()) {
+    if (options_.trust_empty_snapshot) {
+      note("there is no snapshot: replaying the whole log, as snapshot.trust.empty says");
+      return {};
+    }
+    return Error{
+        Code::kRefused,
+        concat(log_folder(options_), " holds ", logs.front().name, ", but there is neither ",
+               "a checkpoint in ", state_folder(options_), " nor a snapshot in ",
+               snapshot_folder(options_), ". Restore one; or, if the log reaches back to ",
+               "the first transaction, start once with snapshot.trust.empty=true")};
+  }
+  if (!options_.auto_create_db && !env_.exists(concat(options_.data_log_dir, "/initialize"))) {
+    return Error{
+        Code::kRefused,
+        concat(options_.data_dir, " holds no data, and db.autocreate is false. If this is ",
+               "a new server, create the empty file ", options_.data_log_dir,
+               "/initialize; otherwise correct dataDir")};
+  }
+  found_.fresh = true;
+  note(concat(options_.data_dir, " holds no data: starting with an empty tree"));
+  return {};
+}
+
+Result<void> Recovery::replay() {
+  PADDOCK_TRY(TxnLogReader reader, TxnLogReader::open(env_, log_folder(options_),
+                                                      found_.tree->last_zxid(), kTxnBytesMax));
+  if (fuzzy_until_.zxid <= found_.tree->last_zxid() && fuzzy_until_.zxid != Zxid{}) {
+    compare_digests(found_.tree->last_zxid(), false);
+  }
+  Applied applied;
+  for (;;) {
+    PADDOCK_TRY(const bool more, reader.next());
+    if (!more) break;
+    PADDOCK_TRY_DO(apply_record(reader, applied));
+  }
+  PADDOCK_TRY_DO(check_fuzzy_end(reader));
+  tail_ = reader.tail();
+  headerless_ = reader.headerless();
+  if (reader.repeated() != 0) {
+    note(concat("skipped ", reader.repeated(), " repeated transactions in the log"));
+  }
+  note(concat("replayed ", found_.replayed, " transactions, up to 0x",
+              hex(found_.tree->last_zxid())));
+  if (found_.digest_mismatch) {
+    note(concat("the tree digest differs from the recorded one at transaction 0x",
+                hex(*found_.digest_mismatch)));
+  }
+  found_.tree->drop_orphan_ephemerals();
+  found_.durable.last_zxid = found_.tree->last_zxid();
+  return {};
+}
+
+Result<void> Recovery::apply_record(const TxnLogReader& reader, Applied& applied) {
+  const Result<Txn> txn = decode_txn(reader.payload());
+  if (!txn) {
+    return Error{
+        Code::kCorrupt,
+        concat(reader.file(), ", byte ", reader.offset(), ": transaction 0x", hex(reader.zxid()),
+               " has a good checksum, but does not parse (", txn.error().message,
+               "). Nothing was changed. It may be of a release that ", "this one does not know")};
+  }
+  found_.tree->apply(*txn, false, applied);
+  ++found_.replayed;
+  compare_digests(reader.zxid(), applied.digest_differs);
+  return {};
+}
+
+// Over a fuzzy snapshot, digests mean nothing before the transaction that it was finished at.
+// Source: ZooKeeper 3.8, DataTree.compareSnapshotDigests; peer-protocol.md C3.
+void Recovery::compare_digests(Zxid zxid, bool differs) {
+  if (fuzzy_until_.zxid != Zxid{}) {
+    if (zxid < fuzzy_until_.zxid) return;
+    differs = zxid == fuzzy_until_.zxid && found_.tree->digest() != fuzzy_until_.tree_digest;
+    fuzzy_until_.zxid = Zxid{};
+  }
+  if (differs && !found_.digest_mismatch) found_.digest_mismatch = zxid;
+}
+
+Result<void> Recovery::check_fuzzy_end(const TxnLogReader& reader) {
+  if (fuzzy_until_.zxid == Zxid{}) return {};
+  return Error{
+      Code::kCorrupt,
+      concat(reader.tail().path.empty() ? log_folder(options_) : reader.tail().path, ", byte ",
+             reader.tail().end, ": the log ends at 0x", hex(found_.tree->last_zxid()), ", but ",
+             snapshot_path_, " holds effects of transactions up to 0x", hex(fuzzy_until_.zxid),
+             ". Nothing was changed. Restore the missing log files, or move this snapshot ",
+             "away if an older one is there")};
+}
+
+Result<void> Recovery::read_epochs() {
+  const std::string folder = snapshot_folder(options_);
+  PADDOCK_TRY(const auto accepted, read_epoch(env_, concat(folder, "/", kAcceptedEpochFile)));
+  PADDOCK_TRY(const auto current, read_epoch(env_, concat(folder, "/", kCurrentEpochFile)));
+  found_.durable.accepted_epoch = accepted.value_or(Epoch{});
+  found_.durable.current_epoch = current.value_or(Epoch{});
+  return {};
+}
+
+// Everything was read and is good: only now is the disk changed.
+Result<void> Recovery::clean_up() {
+  for (const std::string& path : headerless_) {
+    note(concat("removed ", path, ": a crash left it without a header"));
+    PADDOCK_TRY_DO(env_.remove(path));
+  }
+  if (tail_.torn) PADDOCK_TRY_DO(cut_tail());
+  PADDOCK_TRY_DO(remove_leftovers(log_folder(options_)));
+  if (two_folders()) PADDOCK_TRY_DO(remove_leftovers(snapshot_folder(options_)));
+  return env_.sync_folder(log_folder(options_));
+}
+
+Result<void> Recovery::cut_tail() {
+  note(concat("cut ", tail_.path, " at byte ", tail_.end,
+              ": behind it is a write that a crash left unfinished"));
+  PADDOCK_TRY(const std::unique_ptr<File> file, env_.open(tail_.path, OpenMode::kReadWrite));
+  PADDOCK_TRY_DO(file->truncate(tail_.end));
+  return file->sync();
+}
+
+Result<void> Recovery::remove_leftovers(const std::string& folder) {
+  PADDOCK_TRY(const std::vector<std::string> names, env_.list(folder));
+  for (const std::string& name : names) {
+    if (name.ends_with(".tmp")) PADDOCK_TRY_DO(env_.remove(concat(folder, "/", name)));
+  }
+  return {};
+}
+
+Result<void> Recovery::open_for_writing() {
+  if (found_.checkpoint == nullptr) {
+    PADDOCK_TRY(found_.checkpoint,
+                Checkpoint::open(env_, state_folder(options_), checkpoint_options()));
+  }
+  if (found_.from_zookeeper_snapshot && !found_.checkpoint->empty()) {
+    note(concat("the checkpoint of 0x", hex(found_.checkpoint_zxid),
+                " is older than the snapshot, and is dropped"));
+    PADDOCK_TRY_DO(found_.checkpoint->clear());
+    found_.checkpoint_zxid = Zxid{};
+  }
+  if (found_.fresh) PADDOCK_TRY_DO(begin_fresh());
+  PADDOCK_TRY(found_.log, TxnLog::open(env_, options_, found_.durable.last_zxid));
+  return {};
+}
+
+// A ZooKeeper server refuses a log without any snapshot: with this one, it can be started on the
+// folder as long as the log reaches back to the first transaction.
+Result<void> Recovery::begin_fresh() {
+  PADDOCK_TRY_DO(write_snapshot(
+      env_, concat(snapshot_folder(options_), "/", snapshot_file_name(Zxid{})), *found_.tree));
+  const std::string marker = concat(options_.data_log_dir, "/initialize");
+  if (env_.exists(marker)) PADDOCK_TRY_DO(env_.remove(marker));
+  return {};
+}
+
+}  // namespace
+
+std::string snapshot_folder(const StorageOptions& options) {
+  return concat(options.data_dir, "/version-2");
+}
+std::string log_folder(const StorageOptions& options) {
+  return concat(options.data_log_dir, "/version-2");
+}
+std::string state_folder(const StorageOptions& options) {
+  return concat(options.data_dir, "/state");
+}
+
+Result<Recovered> recover(Env& env, const StorageOptions& options,
+                          const TreeOptions& tree_options) {
+  return Recovery(env, options, tree_options).run();
+}
+
+Result<RecoveredView> recover_read_only(Env& env, const StorageOptions& options,
+                                        const TreeOptions& tree_options) {
+  for (const std::string& folder : {snapshot_folder(options), log_folder(options)}) {
+    if (env.exists(folder)) continue;
+    return Error{Code::kNotFound, concat("the folder ", folder, " is not there: is this the data ",
+                                         "folder of a server?")};
+  }
+  auto overlay = std::make_unique<OverlayEnv>(env);
+  PADDOCK_TRY(Recovered state, recover(*overlay, options, tree_options));
+  return RecoveredView{std::move(overlay), std::move(state)};
+}
+
+Result<Zxid> export_snapshot(Env& env, const StorageOptions& options,
+                             const TreeOptions& tree_options, const std::string& out) {
+  PADDOCK_TRY(const RecoveredView view, recover_read_only(env, options, tree_options));
+  if (view.state.fresh) {
+    return Error{Code::kNotFound, concat(options.data_dir, " holds no data to export")};
+  }
+  const Zxid zxid = view.state.durable.last_zxid;
+  const bool is_folder = env.list(out).ok();
+  const std::string path = is_folder ? concat(out, "/", snapshot_file_name(zxid)) : out;
+  PADDOCK_TRY_DO(write_snapshot(env, path, *view.state.tree));
+  return zxid;
+}
+
+Result<Zxid> export_snapshot(Env& env, const StorageOptions& options, const std::string& out) {
+  return export_snapshot(env, options, TreeOptions{}, out);
+}
+
+}  // namespace paddock::server
