@@ -40,8 +40,7 @@ std::string_view watched_parent(std::string_view path) {
 
 void sort_unique(std::vector<WatcherId>& watchers) {
   std::ranges::sort(watchers);
-  const auto rest = std::ranges::unique(watchers);
-  watchers.erase(rest.begin(), rest.end());
+  watchers.erase(std::unique(watchers.begin(), watchers.end()), watchers.end());
 }
 
 // Takes out of `watchers` those that are in `others` too.
