@@ -159,6 +159,10 @@ ErrorCode DataTree::apply_body(const Context& context, OpCode type, const Create
   add_node(place, parent.ref, stat, acl, Value(txn.data));
   raise_cversion(parent, txn.parent_cversion, zxid);
   touch(place);
+  // The numbers that the client gave a new stats node give way to what is there.
+  if (place.path.starts_with("/zookeeper/quota/") && last_element(place.path) == kStatsNode) {
+    recount_quota(parent_of(place.path).substr(kQuotaRoot.size()), place);
+  }
   refresh_quota(place.path);
   charge_quota(place.path, 1, static_cast<std::int64_t>(node(place.ref).data_.size()));
   op.stat = stat_of(node(place.ref));
