@@ -89,14 +89,15 @@ def end_on_sigterm():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
 
 
-def java_command(main_class, arguments, properties=(), jars=("zookeeper",), classes=None):
+def java_command(main_class, arguments, properties=(), jars=("zookeeper",), classes=None,
+                 log_level="WARN"):
     """A command line for a small, quiet Java program on Debian's ZooKeeper jars."""
     path = ["%s/%s.jar" % (JAVA_JARS, jar) for jar in (*jars, "slf4j-log4j12", "log4j-1.2")]
     path.append(os.path.join(SOURCE_DIR, "tests/support/java"))
     if classes:
         path.append(classes)
     return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m",
-            "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
+            "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Dlog.level=" + log_level,
             *("-D%s=%s" % p for p in properties), "-cp", ":".join(path), main_class, *arguments]
 
 
