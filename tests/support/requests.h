@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/acl.h"
+#include "common/records.h"
+
+// Records of requests, as a client would write them.
+namespace paddock::test {
+
+inline const std::vector<Acl> kOpenAcl = {{kPermAll, {"world", "anyone"}}};
+
+struct CreateArgs {
+  std::optional<std::string_view> path;
+  std::optional<std::string_view> data = "";
+  std::int32_t flags = 0;
+  std::vector<Acl> acl = kOpenAcl;
+  std::optional<std::int64_t> ttl_ms = std::nullopt;  // createTTL
+};
+
+inline NullableBytes nullable_bytes(std::optional<std::string_view> text) {
+  return text ? NullableBytes(as_bytes(*text)) : std::nullopt;
+}
+
+inline Bytes create_record(const CreateArgs& args) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_ustring(args.path);
+  writer.write_buffer(nullable_bytes(args.data));
+  writer.write_raw(encode_acl(args.acl));
+  writer.write_int(args.flags);
+  if (args.ttl_ms) writer.write_long(*args.ttl_ms);
+  return bytes;
+}
+
+inline Bytes path_version_record(std::optional<std::string_view> path, std::int32_t version = -1) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_ustring(path);
+  writer.write_int(version);
+  return bytes;
+}
+
+inline Bytes set_data_record(std::optional<std::string_view> path,
+                             std::optional<std::string_view> data, std::int32_t version = -1) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_ustring(path);
+  writer.write_buffer(nullable_bytes(data));
+  writer.write_int(version);
+  return bytes;
+}
+
+inline Bytes set_acl_record(std::optional<std::string_view> path, const std::vector<Acl>& acl,
+                            std::int32_t version = -1) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_ustring(path);
+  writer.write_raw(encode_acl(acl));
+  writer.write_int(version);
+  return bytes;
+}
+
+inline Bytes path_watch_record(std::optional<std::string_view> path, bool watch = false) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_ustring(path);
+  writer.write_bool(watch);
+  return bytes;
+}
+
+// A path alone: getACL, sync, getEphemerals, getAllChildrenNumber.
+inline Bytes path_record(std::optional<std::string_view> path) {
+  Bytes bytes;
+  JuteWriter(bytes).write_ustring(path);
+  return bytes;
+}
+
+// addWatch, checkWatches, removeWatches.
+inline Bytes path_type_record(std::optional<std::string_view> path, std::int32_t type) {
+  return path_version_record(path, type);
+}
+
+using Op = std::pair<OpCode, Bytes>;
+
+inline Bytes multi_record(const std::vector<Op>& ops) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  for (const auto& [op, record] : ops) {
+    write(writer, MultiHeader{op, false, -1});
+    writer.write_raw(record);
+  }
+  write(writer, MultiHeader{OpCode::kError, true, -1});
+  return bytes;
+}
+
+// A frame without its length: header and record.
+inline Bytes request_frame(std::int32_t xid, OpCode op, ByteView record) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  write(writer, RequestHeader{xid, op});
+  writer.write_raw(record);
+  return bytes;
+}
+
+}  // namespace paddock::test
