@@ -42,7 +42,7 @@ struct NetOptions {
 };
 
 // When a checkpoint is due.
-struct CheckpointOptions {
+struct CheckpointDue {
   std::int64_t txns = 100000;                      // snapCount
   std::int64_t log_bytes = std::int64_t{4} << 30;  // snapSizeLimitInKb; 0 or less: no limit
 };
@@ -72,7 +72,7 @@ struct ServerOptions {
   CoreOptions core;        // core.auth is AuthOptions: holds secrets, never logged
   TreeOptions tree;        // hash_seed is left for the host to draw
   StorageOptions storage;  // data_dir and data_log_dir as configured
-  CheckpointOptions checkpoint;
+  CheckpointDue checkpoint;
   EnsembleOptions ensemble;
   LogOptions log;
   Millis purge_interval{3600 * 1000};    // autopurge.purgeInterval; 0: never
