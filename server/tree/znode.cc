@@ -17,7 +17,7 @@ Znode* Znode::make(void* memory, std::string_view name, std::int64_t owner) {
   node->has_owner_ = owner != 0;
   if (name.size() < kNameElsewhere) {
     node->name_length_ = static_cast<std::uint8_t>(name.size());
-    std::memcpy(static_cast<char*>(memory) + offsetof(Znode, tail_), name.data(), name.size());
+    name.copy(static_cast<char*>(memory) + offsetof(Znode, tail_), name.size());
   } else {
     void* block = std::malloc(sizeof(LongName) + name.size());
     if (block == nullptr) throw std::bad_alloc();
