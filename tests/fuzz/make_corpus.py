@@ -67,7 +67,8 @@ def add_client_seeds(corpus):
             key = (name, step["case"], step["conn"])
             conversations[key] = conversations.get(key, b"") + request
     for conversation in conversations.values():
-        corpus.add("request", conversation)
+        for settings in (0, 1, 2 + 16, 4 + 8):  # see flags_of() in request_fuzz.cc
+            corpus.add("request", bytes([settings]) + conversation)
 
 
 def log_records(content):
