@@ -130,16 +130,15 @@ TEST_F(PrepareTest, ChecksOtherWritesInTheDocumentedOrder) {
       {"ACL, before the node", kAcl, set_acl_record("/none", bad_acl), E::kInvalidAcl},
       {"missing", kAcl, set_acl_record("/none", test::kOpenAcl), E::kNoNode},
       {"no ADMIN, before the version", kAcl, set_acl_record("/ro", test::kOpenAcl, 4), E::kNoAuth},
-      {"version against aversion", kAcl, set_acl_record("/set", test::kOpenAcl, 1),
-       E::kBadVersion},
+      {"version against aversion", kAcl, set_acl_record("/set", test::kOpenAcl, 1), E::kBadVersion},
       {"good", kAcl, set_acl_record("/set", test::kOpenAcl, 0), E::kOk},
 
       {"createSession", OpCode::kCreateSession, {}, E::kUnimplemented},
   };
   for (const Case& test : cases) {
     const Zxid before = last_zxid();
-    EXPECT_EQ(run(test.op, test.record, kMe), test.expected) << name_of(test.op) << " "
-                                                             << test.what;
+    EXPECT_EQ(run(test.op, test.record, kMe), test.expected)
+        << name_of(test.op) << " " << test.what;
     EXPECT_EQ(last_zxid(), before.next());
   }
 }
@@ -183,8 +182,8 @@ TEST_F(PrepareTest, CountsSequenceNumbersByCreatesAlone) {
 TEST_F(PrepareTest, FreezesACreateCounterThatHasRunOver) {
   // Loads a parent with the last good number, as a snapshot may have it.
   DataTree tree({});
-  ASSERT_TRUE(tree.load_node("/full", StatPersisted{.cversion = 2147483647}, open_acl(),
-                             std::nullopt));
+  ASSERT_TRUE(
+      tree.load_node("/full", StatPersisted{.cversion = 2147483647}, open_acl(), std::nullopt));
   tree.finish_load(Zxid{10});
   Preparer preparer(tree, default_options());
   const Credentials nobody;
@@ -365,8 +364,7 @@ TEST_F(QuotaTest, RefusesWhatGrowsBeyondAHardLimit) {
   EXPECT_EQ(create({.path = "/other", .data = "1234567890123"}), ErrorCode::kOk);
   EXPECT_EQ(run(OpCode::kSetData, set_data_record("/q/1", "123456")), ErrorCode::kQuotaExceeded);
   // The quota is looked at before the version, the name before the quota.
-  EXPECT_EQ(run(OpCode::kSetData, set_data_record("/q/1", "123456", 7)),
-            ErrorCode::kQuotaExceeded);
+  EXPECT_EQ(run(OpCode::kSetData, set_data_record("/q/1", "123456", 7)), ErrorCode::kQuotaExceeded);
   EXPECT_EQ(create({.path = "/q/1"}), ErrorCode::kNodeExists);
   EXPECT_EQ(run(OpCode::kSetData, set_data_record("/q/1", "abcde")), ErrorCode::kOk);
   EXPECT_EQ(run(OpCode::kSetData, set_data_record("/q/1", "")), ErrorCode::kOk);
