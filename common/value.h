@@ -57,12 +57,12 @@ class Value {
     return block;
   }
   void retain() const {
-    if (block_ != nullptr && block_->size != 0) {
+    if (block_ != nullptr && block_ != empty_block()) {
       block_->references.fetch_add(1, std::memory_order_relaxed);
     }
   }
   void release() {
-    if (block_ == nullptr || block_->size == 0) return;
+    if (block_ == nullptr || block_ == empty_block()) return;
     if (block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) std::free(block_);
   }
 
