@@ -21,14 +21,14 @@ using CredentialsRef = std::shared_ptr<const Credentials>;
 
 // What decides about credentials, from the configuration. Never in a log line.
 struct AuthOptions {
-  bool skip_acl = false;                      // zookeeper.skipACL
-  bool digest_enabled = true;                 // zookeeper.DigestAuthenticationProvider.enabled
-  std::string digest_algorithm = "SHA1";      // zookeeper.DigestAuthenticationProvider.digestAlg
-  std::string super_digest;                   // "super:BASE64"; "" is none
-  bool sasl_enabled = false;                  // whether the sasl scheme is known in ACLs
-  bool enforce = false;                       // enforce.auth.enabled
-  std::vector<std::string> enforced_schemes;  // enforce.auth.schemes
-  std::vector<std::string> ensemble_names;    // zookeeper.ensembleAuthName
+  bool skip_acl = false;                        // zookeeper.skipACL
+  bool digest_enabled = true;                   // zookeeper.DigestAuthenticationProvider.enabled
+  std::string digest_algorithm = "SHA1";        // zookeeper.DigestAuthenticationProvider.digestAlg
+  std::string super_digest{};                   // "super:BASE64"; "" is none
+  bool sasl_enabled = false;                    // whether the sasl scheme is known in ACLs
+  bool enforce = false;                         // enforce.auth.enabled
+  std::vector<std::string> enforced_schemes{};  // enforce.auth.schemes
+  std::vector<std::string> ensemble_names{};    // zookeeper.ensembleAuthName
 };
 
 // Whether any of `needed` bits is granted by `acl` to `credentials`. "super" may do everything.
