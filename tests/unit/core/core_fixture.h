@@ -74,8 +74,12 @@ class CoreFixture {
 
   void request(std::uint64_t connection_number, SessionId session, std::int32_t xid, OpCode op,
                const Bytes& record = {}) {
-    step(ClientRequest{connection(connection_number), session, {xid, op},
-                       test::request_frame(xid, op, record), 8, credentials_});
+    step(ClientRequest{connection(connection_number),
+                       session,
+                       {xid, op},
+                       test::request_frame(xid, op, record),
+                       8,
+                       credentials_});
   }
 
   std::vector<ClientAction> take() { return std::exchange(actions_.client, {}); }

@@ -31,8 +31,8 @@ TEST_F(CoreTest, MakesASessionOnlyOnceItIsOnDisk) {
   EXPECT_EQ(reply.timeout_ms, 10000);
   EXPECT_EQ(reply.password, session_password(reply.session));
   // Server 1, the clock of the start, a counter.
-  EXPECT_EQ(reply.session.value, (std::int64_t{1} << 56) | ((1'700'000'000'000 << 24 >> 8) &
-                                                            0x00ffffffffffffff));
+  EXPECT_EQ(reply.session.value,
+            (std::int64_t{1} << 56) | ((1'700'000'000'000 << 24 >> 8) & 0x00ffffffffffffff));
   EXPECT_EQ(tree().session_timeout(reply.session), 10000);
   EXPECT_EQ(new_session(2).value, reply.session.value + 1);
 }
@@ -47,8 +47,8 @@ TEST_F(CoreTest, ClampsTheTimeout) {
 TEST_F(CoreTest, AttachesAgainWithTheRightPasswordAndClosesTheOlderConnection) {
   const SessionId session = new_session(1);
   connect(2, session, password_of(session), 20000);
-  EXPECT_EQ(take_texts(), (Texts{"1: closed, its session has attached elsewhere",
-                                 "2: attached timeout=20000"}));
+  EXPECT_EQ(take_texts(),
+            (Texts{"1: closed, its session has attached elsewhere", "2: attached timeout=20000"}));
   // What the older one still sends is not done.
   request(1, session, 5, OpCode::kCreate, create_record({.path = "/late"}));
   settle();
@@ -69,8 +69,8 @@ TEST_F(CoreTest, RefusesAWrongPasswordAndLeavesTheRightfulConnectionAlone) {
   connect(2, session, wrong);
   connect(3, session, {});
   connect(4, SessionId{12345}, password_of(SessionId{12345}));
-  EXPECT_EQ(take_texts(), (Texts{"2: refused timeout=0", "3: refused timeout=0",
-                                 "4: refused timeout=0"}));
+  EXPECT_EQ(take_texts(),
+            (Texts{"2: refused timeout=0", "3: refused timeout=0", "4: refused timeout=0"}));
   request(1, session, 1, OpCode::kSync, test::path_record("/"));
   EXPECT_EQ(take_texts(), Texts{"1: xid=1 zxid=1 err=0"});
 }
@@ -85,9 +85,9 @@ TEST_F(CoreTest, ClosesASessionWithItsEphemeralsEvenThoseOnTheirWay) {
   request(1, session, 4, OpCode::kCreate, create_record({.path = "/e3", .flags = 1}));
   connect(2, session, password_of(session));
   settle();
-  EXPECT_EQ(take_texts(), (Texts{"2: refused timeout=0", "created /e2", "1: xid=2 zxid=3 err=0",
-                                 "deleted /e1", "deleted /e2", "1: xid=3 zxid=4 err=0 close",
-                                 "1: xid=4 zxid=5 err=-112"}));
+  EXPECT_EQ(take_texts(),
+            (Texts{"2: refused timeout=0", "created /e2", "1: xid=2 zxid=3 err=0", "deleted /e1",
+                   "deleted /e2", "1: xid=3 zxid=4 err=0 close", "1: xid=4 zxid=5 err=-112"}));
   EXPECT_EQ(tree().session_count(), 0u);
   EXPECT_TRUE(core().sessions().empty());
   request(1, session, 5, OpCode::kCreate, create_record({.path = "/e4", .flags = 1}));
@@ -116,8 +116,7 @@ TEST_F(CoreTest, AnswersAnExpiredSessionsRequestsUntilItIsGone) {
   tick(Millis{12000});
   request(1, session, 1, OpCode::kCreate, create_record({.path = "/e", .flags = 1}));
   settle();
-  EXPECT_EQ(take_texts(),
-            (Texts{"1: closed, its session expired", "1: xid=1 zxid=3 err=-112"}));
+  EXPECT_EQ(take_texts(), (Texts{"1: closed, its session expired", "1: xid=1 zxid=3 err=-112"}));
   EXPECT_EQ(tree().find("/e"), nullptr);
 }
 
@@ -166,9 +165,8 @@ TEST_F(CoreTest, AnswersFailedWritesInOrderOnceTheirErrorIsCommitted) {
           test::multi_record({{OpCode::kDelete, test::path_version_record("/none")}}));
   EXPECT_TRUE(take().empty());
   settle();
-  EXPECT_EQ(take_texts(), (Texts{"1: xid=1 zxid=2 err=-101", "created /a",
-                                 "1: xid=2 zxid=3 err=0", "1: xid=3 zxid=4 err=-5",
-                                 "1: xid=4 zxid=5 err=0"}));
+  EXPECT_EQ(take_texts(), (Texts{"1: xid=1 zxid=2 err=-101", "created /a", "1: xid=2 zxid=3 err=0",
+                                 "1: xid=3 zxid=4 err=-5", "1: xid=4 zxid=5 err=0"}));
 }
 
 TEST_F(CoreTest, RefusesWhatAClientMayNotAsk) {
