@@ -451,8 +451,11 @@ Result<OptionSources> parse_arguments(const std::vector<std::string>& arguments,
       PADDOCK_TRY_DO(take_option(option, positional, sources));
     }
   } catch (const po::unknown_option& unknown) {
-    const std::string name = unknown.get_option_name();
-    const std::string_view nearest = nearest_option(name.substr(name.find_first_not_of('-')));
+    // What the user wrote, a value behind "=" included.
+    const std::string whole = unknown.get_option_name();
+    const std::string name = whole.substr(0, whole.find('='));
+    const std::size_t dashes = std::min(name.find_first_not_of('-'), name.size());
+    const std::string_view nearest = nearest_option(name.substr(dashes));
     return Error{Code::kInvalid,
                  concat(printable(name), " is not an option",
                         nearest.empty() ? "" : concat("; did you mean --", nearest, "?"))};
