@@ -21,6 +21,10 @@ CONF = os.path.join(os.path.dirname(TESTS), "conf")
 RECORD_OF_OP = {1: 8, 15: 8, 19: 8, 21: 9, 2: 10, 13: 10, 3: 11, 4: 11, 8: 11, 12: 11, 5: 12,
                 7: 13, 17: 14, 18: 14, 106: 14, 100: 15, 101: 16, 105: 17, 16: 18, 14: 5, 22: 5}
 
+# A handshake that asks for a new session of 30 s, with its length in front.
+NEW_SESSION = bytes.fromhex("0000002d00000000" + "00" * 8 + "00007530" + "00" * 8 + "00000010"
+                            + "00" * 16 + "00")
+
 
 class Corpus:
     def __init__(self, folder):
@@ -47,15 +51,15 @@ def add_client_seeds(corpus):
     for name, step in steps():
         request = bytes.fromhex(step.get("request_hex") or "")
         reply = bytes.fromhex(step.get("reply_hex") or "")
-        if step["kind"] == "4lw":
-            corpus.add("stream", request)
+        if step["kind"] in ("4lw", "raw"):
+            corpus.add("session", b"\1" + request)
             continue
         if not request:
             if step["kind"] == "event":
                 corpus.add("record", b"\x06" + reply[20:])
             continue
-        corpus.add("stream", request)
         if step["kind"] == "connect":
+            corpus.add("session", b"\7" + request)
             corpus.add("record", b"\x00" + request[4:])
             corpus.add("record", b"\x01" + reply[4:])
         elif step["kind"] == "request" and len(request) >= 12:
@@ -67,6 +71,7 @@ def add_client_seeds(corpus):
             key = (name, step["case"], step["conn"])
             conversations[key] = conversations.get(key, b"") + request
     for conversation in conversations.values():
+        corpus.add("session", b"\x20" + NEW_SESSION + conversation)
         for settings in (0, 1, 2 + 16, 4 + 8):  # see flags_of() in request_fuzz.cc
             corpus.add("request", bytes([settings]) + conversation)
 
