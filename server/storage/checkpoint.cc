@@ -13,12 +13,12 @@
 #include "common/concat.h"
 #include "server/storage/checkpoint_codec.h"
 #include "server/storage/leveldb_env.h"
+#include "server/storage/leveldb_tail.h"
 
 namespace paddock::server {
 
 namespace {
 
-constexpr std::size_t kChunkBytes = 1u << 20;  // of what goes in several batches
 constexpr std::string_view kMetaKey = "m";
 constexpr char kNodePrefix = 'n';
 constexpr char kSessionPrefix = 's';
@@ -51,9 +51,11 @@ class Batches {
     batch_.Delete(slice(key));
     return flush_if_full();
   }
-  leveldb::Status flush(bool sync) {
+  // Always durable: what LevelDB writes without a sync and leaves in a log that it then replaces
+  // can be lost though a later write is not.
+  leveldb::Status flush() {
     leveldb::WriteOptions options;
-    options.sync = sync;
+    options.sync = true;
     leveldb::Status status = db_.Write(options, &batch_);
     batch_.Clear();
     return status;
@@ -61,7 +63,7 @@ class Batches {
 
  private:
   leveldb::Status flush_if_full() {
-    return batch_.ApproximateSize() < bytes_max_ ? leveldb::Status::OK() : flush(false);
+    return batch_.ApproximateSize() < bytes_max_ ? leveldb::Status::OK() : flush();
   }
 
   leveldb::DB& db_;
@@ -72,18 +74,21 @@ class Batches {
 }  // namespace
 
 struct Checkpoint::Impl {
-  Impl(Env& env, std::string folder, Options options)
+  Impl(Env& env, std::string folder, CheckpointOptions options)
       : folder(std::move(folder)),
         options(options),
+        files(env),
         env(env, options.in_step),
         cache(leveldb::NewLRUCache(256u << 10)) {}
 
+  // Of what goes in several batches.
+  std::size_t chunk_bytes() const { return options.batch_bytes_max / 4; }
   Result<void> open_db();
   Result<void> read_meta();
   Result<void> settle();
   Result<void> remove_range(char prefix);
   Result<void> finish_staged();
-  Result<void> put_meta(Batches& batches, bool sync);
+  Result<void> put_meta(Batches& batches);
   Result<void> write_plain(const Dirty& dirty, std::size_t batch_bytes_max);
   Result<void> write_staged(const Dirty& dirty);
   Result<void> load_nodes(DataTree& tree);
@@ -94,7 +99,8 @@ struct Checkpoint::Impl {
   leveldb::Status each_entry(const Dirty& dirty, Put&& put, Remove&& remove);
 
   const std::string folder;
-  const Options options;
+  const CheckpointOptions options;
+  Env& files;
   LevelDbEnv env;
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<leveldb::DB> db;
@@ -122,6 +128,7 @@ Result<void> Checkpoint::Impl::checked(const leveldb::Status& status) const {
 }
 
 Result<void> Checkpoint::Impl::open_db() {
+  PADDOCK_TRY_DO(cut_torn_leveldb_tails(files, folder));
   leveldb::Options how;
   how.create_if_missing = true;
   how.paranoid_checks = true;
@@ -162,17 +169,17 @@ Result<void> Checkpoint::Impl::settle() {
 }
 
 Result<void> Checkpoint::Impl::remove_range(char prefix) {
-  Batches batches(*db, kChunkBytes);
+  Batches batches(*db, chunk_bytes());
   const std::unique_ptr<leveldb::Iterator> it(db->NewIterator(reading()));
   for (it->Seek(leveldb::Slice(&prefix, 1)); it->Valid() && it->key()[0] == prefix; it->Next()) {
     PADDOCK_TRY_DO(checked(batches.remove(view(it->key()))));
   }
   PADDOCK_TRY_DO(checked(it->status()));
-  return checked(batches.flush(true));
+  return checked(batches.flush());
 }
 
 Result<void> Checkpoint::Impl::finish_staged() {
-  Batches batches(*db, kChunkBytes);
+  Batches batches(*db, chunk_bytes());
   const std::unique_ptr<leveldb::Iterator> it(db->NewIterator(reading()));
   it->Seek(leveldb::Slice(&kStagedPrefix, 1));
   for (; it->Valid() && it->key()[0] == kStagedPrefix; it->Next()) {
@@ -184,13 +191,13 @@ Result<void> Checkpoint::Impl::finish_staged() {
   }
   PADDOCK_TRY_DO(checked(it->status()));
   meta.staged = false;
-  PADDOCK_TRY_DO(put_meta(batches, true));
+  PADDOCK_TRY_DO(put_meta(batches));
   return remove_range(kStagedPrefix);
 }
 
-Result<void> Checkpoint::Impl::put_meta(Batches& batches, bool sync) {
+Result<void> Checkpoint::Impl::put_meta(Batches& batches) {
   PADDOCK_TRY_DO(checked(batches.put(kMetaKey, encode_meta(meta))));
-  return checked(batches.flush(sync));
+  return checked(batches.flush());
 }
 
 // Calls put(key, value) or remove(key) for each entry. What goes in several batches goes in key
@@ -229,12 +236,12 @@ Result<void> Checkpoint::Impl::write_plain(const Dirty& dirty, std::size_t batch
   PADDOCK_TRY_DO(checked(each_entry(
       dirty, [&](std::string_view key, std::string_view value) { return batches.put(key, value); },
       [&](std::string_view key) { return batches.remove(key); })));
-  return put_meta(batches, true);
+  return put_meta(batches);
 }
 
 Result<void> Checkpoint::Impl::write_staged(const Dirty& dirty) {
   meta.staged = true;
-  Batches batches(*db, kChunkBytes);
+  Batches batches(*db, chunk_bytes());
   std::string staged_key, staged_value;
   PADDOCK_TRY_DO(checked(each_entry(
       dirty,
@@ -247,7 +254,7 @@ Result<void> Checkpoint::Impl::write_staged(const Dirty& dirty) {
         staged_key.assign(1, kStagedPrefix).append(key);
         return batches.put(staged_key, std::string_view("\0", 1));
       })));
-  PADDOCK_TRY_DO(put_meta(batches, true));
+  PADDOCK_TRY_DO(put_meta(batches));
   return finish_staged();
 }
 
@@ -281,7 +288,7 @@ Checkpoint::Checkpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Checkpoint::~Checkpoint() = default;
 
 Result<std::unique_ptr<Checkpoint>> Checkpoint::open(Env& env, std::string folder,
-                                                     Options options) {
+                                                     CheckpointOptions options) {
   PADDOCK_TRY_DO(env.make_folders(folder));
   auto impl = std::make_unique<Impl>(env, std::move(folder), options);
   PADDOCK_TRY_DO(impl->open_db());
@@ -320,7 +327,7 @@ Result<void> Checkpoint::write(Dirty&& given) {
   // Without a zxid nothing counts yet, so the first write may go in pieces.
   const Result<void> written = large && impl.has_meta
                                    ? impl.write_staged(dirty)
-                                   : impl.write_plain(dirty, large ? kChunkBytes : SIZE_MAX);
+                                   : impl.write_plain(dirty, large ? impl.chunk_bytes() : SIZE_MAX);
   impl.failed = !written;
   if (!written) return written;
   impl.has_meta = true;
@@ -331,9 +338,9 @@ Result<void> Checkpoint::write(Dirty&& given) {
 
 Result<void> Checkpoint::clear() {
   Impl& impl = *impl_;
-  Batches batches(*impl.db, kChunkBytes);
+  Batches batches(*impl.db, impl.chunk_bytes());
   PADDOCK_TRY_DO(impl.checked(batches.remove(kMetaKey)));
-  PADDOCK_TRY_DO(impl.checked(batches.flush(true)));
+  PADDOCK_TRY_DO(impl.checked(batches.flush()));
   impl.has_meta = false;
   impl.meta = CheckpointMeta{};
   impl.zxid = Zxid{};

@@ -8,6 +8,7 @@
 #include "common/env.h"
 #include "common/ids.h"
 #include "common/result.h"
+#include "server/storage/storage.h"
 #include "server/tree/data_tree.h"
 #include "server/tree/dirty.h"
 
@@ -25,14 +26,9 @@ namespace paddock::server {
 // write the object refuses further writes, and the caller ends the process.
 class Checkpoint {
  public:
-  struct Options {
-    bool in_step = false;                       // see LevelDbEnv
-    std::size_t batch_bytes_max = 4u << 20;     // above it a write is staged
-    std::size_t write_buffer_bytes = 2u << 20;  // LevelDB's memtable
-  };
-
   // Makes the folder if it is not there. What an interrupted first write left is wiped.
-  static Result<std::unique_ptr<Checkpoint>> open(Env& env, std::string folder, Options options);
+  static Result<std::unique_ptr<Checkpoint>> open(Env& env, std::string folder,
+                                                  CheckpointOptions options);
   ~Checkpoint();
   Checkpoint(const Checkpoint&) = delete;
   Checkpoint& operator=(const Checkpoint&) = delete;

@@ -56,7 +56,6 @@ class Recovery {
   Result<void> remove_leftovers(const std::string& folder);
   Result<void> open_for_writing();
   Result<void> begin_fresh();
-  Checkpoint::Options checkpoint_options() const;
 
   void note(std::string text) { found_.notes.push_back(std::move(text)); }
   bool two_folders() const { return snapshot_folder(options_) != log_folder(options_); }
@@ -81,7 +80,9 @@ Result<void> Recovery::prepare_folders() {
     }
     PADDOCK_TRY_DO(env_.make_folders(folder));
   }
-  return {};
+  PADDOCK_TRY_DO(env_.make_folders(state_folder(options_)));
+  PADDOCK_TRY_DO(env_.sync_folder(options_.data_dir));
+  return env_.sync_folder(options_.data_log_dir);
 }
 
 Result<void> Recovery::take_locks() {
@@ -108,18 +109,12 @@ Result<void> Recovery::refuse_swapped_folders() {
              ". Correct dataDir and dataLogDir, or move the files")};
 }
 
-Checkpoint::Options Recovery::checkpoint_options() const {
-  Checkpoint::Options options;
-  options.in_step = options_.checkpoint_in_step;
-  return options;
-}
-
 // The newer of our checkpoint and the newest whole ZooKeeper snapshot. One that is newer than ours
 // was left by a ZooKeeper server that ran on the folder after us.
 Result<void> Recovery::load_state() {
   if (env_.exists(concat(state_folder(options_), "/CURRENT"))) {
     PADDOCK_TRY(found_.checkpoint,
-                Checkpoint::open(env_, state_folder(options_), checkpoint_options()));
+                Checkpoint::open(env_, state_folder(options_), options_.checkpoint));
     found_.checkpoint_zxid = found_.checkpoint->zxid();
   }
   PADDOCK_TRY(const bool loaded, load_newest_snapshot());
@@ -318,7 +313,7 @@ Result<void> Recovery::remove_leftovers(const std::string& folder) {
 Result<void> Recovery::open_for_writing() {
   if (found_.checkpoint == nullptr) {
     PADDOCK_TRY(found_.checkpoint,
-                Checkpoint::open(env_, state_folder(options_), checkpoint_options()));
+                Checkpoint::open(env_, state_folder(options_), options_.checkpoint));
   }
   if (found_.from_zookeeper_snapshot && !found_.checkpoint->empty()) {
     note(concat("the checkpoint of 0x", hex(found_.checkpoint_zxid),

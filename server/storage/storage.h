@@ -1,9 +1,18 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
 namespace paddock::server {
+
+struct CheckpointOptions {
+  // LevelDB's background thread and its caller take turns: one seed of a simulation replays
+  // exactly.
+  bool in_step = false;
+  std::size_t batch_bytes_max = 4u << 20;     // above it a write is staged
+  std::size_t write_buffer_bytes = 2u << 20;  // LevelDB's memtable
+};
 
 // Where and how. Sizes in bytes.
 struct StorageOptions {
@@ -18,9 +27,7 @@ struct StorageOptions {
   std::uint32_t txn_bytes_max = 2u << 20;   // what one record may be when read
   std::size_t purge_retain_count = 3;       // autopurge.snapRetainCount: log segments kept
   std::uint64_t purge_retain_bytes = 1u << 30;  // logs older than the checkpoint kept at the most
-  // LevelDB's background thread and its caller take turns: one seed of a simulation replays
-  // exactly.
-  bool checkpoint_in_step = false;
+  CheckpointOptions checkpoint = {};
 };
 
 }  // namespace paddock::server
