@@ -1,6 +1,7 @@
 """Paddock answers, byte for byte, what ZooKeeper 3.8.0 answered when the vectors were recorded.
 
 The vectors and the server settings of each profile are described in tests/vectors/client/README.md.
+Steps marked there as different in later releases are left out: Paddock follows ZooKeeper 3.9.
 """
 
 import os
@@ -9,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
-from paddock_process import SOURCE_DIR, ServerProcess
+from paddock_process import SOURCE_DIR, ServerProcess, chosen_server
 
 VECTORS = os.path.join(SOURCE_DIR, "tests/vectors")
 SUPER_SECRET = "super:lK75jTNcA+U9vtVEw5vB51mj/w4="  # password: secret
@@ -25,6 +26,7 @@ class ClientVectors(unittest.TestCase):
             result = subprocess.run(
                 [sys.executable, os.path.join(VECTORS, "record_client.py"), server.address,
                  "--compare", os.path.join(VECTORS, "client"), "--profile", profile,
+                 *(["--lenient"] if chosen_server() == "paddock" else []),
                  *(word for topic in topics for word in ("--only", topic))],
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.assertEqual(result.returncode, 0, result.stdout)
