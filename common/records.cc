@@ -1,19 +1,33 @@
 #include "common/records.h"
 
+#include <array>
+
 namespace paddock {
 
+// In one piece: every reply has one.
 void write(JuteWriter& writer, const Stat& stat) {
-  writer.write_long(stat.czxid.value);
-  writer.write_long(stat.mzxid.value);
-  writer.write_long(stat.ctime.value);
-  writer.write_long(stat.mtime.value);
-  writer.write_int(stat.version);
-  writer.write_int(stat.cversion);
-  writer.write_int(stat.aversion);
-  writer.write_long(stat.ephemeral_owner.value);
-  writer.write_int(stat.data_length);
-  writer.write_int(stat.num_children);
-  writer.write_long(stat.pzxid.value);
+  std::array<std::uint8_t, 68> bytes;
+  std::uint8_t* at = bytes.data();
+  const auto put_long = [&at](std::int64_t value) {
+    store_be64(at, static_cast<std::uint64_t>(value));
+    at += 8;
+  };
+  const auto put_int = [&at](std::int32_t value) {
+    store_be32(at, static_cast<std::uint32_t>(value));
+    at += 4;
+  };
+  put_long(stat.czxid.value);
+  put_long(stat.mzxid.value);
+  put_long(stat.ctime.value);
+  put_long(stat.mtime.value);
+  put_int(stat.version);
+  put_int(stat.cversion);
+  put_int(stat.aversion);
+  put_long(stat.ephemeral_owner.value);
+  put_int(stat.data_length);
+  put_int(stat.num_children);
+  put_long(stat.pzxid.value);
+  writer.write_raw(bytes);
 }
 
 Result<Stat> read_stat(JuteReader& reader) {

@@ -19,6 +19,7 @@ namespace {
 // Notes about soft quotas: at most one in this time.
 constexpr Millis kWarningInterval{10000};
 constexpr std::size_t kExpiredNamed = 8;  // in one note
+constexpr std::size_t kReplyBytes = 160;  // what most replies take, so that they are made in one go
 
 PrepareOptions prepare_options(const CoreOptions& options) {
   return {.enforce_quota = options.enforce_quota,
@@ -40,6 +41,12 @@ SessionId first_session_id(ServerId server, WallMillis wall) {
   const std::uint64_t clock = (static_cast<std::uint64_t>(wall.value) << 24) >> 8;
   const std::uint64_t high = static_cast<std::uint64_t>(server.value) << 56;
   return SessionId{static_cast<std::int64_t>(high | clock)};
+}
+
+Reply begin_reply(ConnectionId connection, bool close = false) {
+  Reply reply{connection, {}, close};
+  reply.frame.reserve(kReplyBytes);
+  return reply;
 }
 
 std::string hex_of(std::int64_t value) {
@@ -242,7 +249,7 @@ void Core::Impl::on_write(ClientRequest& request, Session& session, CoreActions&
 // With nothing outstanding, all that was committed before is applied. Otherwise it waits its turn.
 void Core::Impl::on_sync(ClientRequest request, CoreActions& actions) {
   if (waiting.empty()) {
-    Reply reply{request.connection, {}};
+    Reply reply = begin_reply(request.connection);
     append_sync_reply(request.header.xid, tree.last_zxid(), request.record(), reply.frame);
     actions.client.emplace_back(std::move(reply));
     return;
@@ -415,20 +422,20 @@ void Core::Impl::answer(const Waiting& next, const Txn& txn, CoreActions& action
     case Waiting::Kind::kWrite:
     case Waiting::Kind::kClose: {
       const bool close = next.kind == Waiting::Kind::kClose;
-      Reply reply{next.connection, {}, close};
+      Reply reply = begin_reply(next.connection, close);
       append_write_reply(next.xid, txn, applied, reply.frame);
       actions.client.emplace_back(std::move(reply));
       if (close) sessions.remove(next.session);
       return;
     }
     case Waiting::Kind::kNotAnOp: {
-      Reply reply{next.connection, {}, true};
+      Reply reply = begin_reply(next.connection, true);
       append_reply({next.xid, Zxid{-1}, ErrorCode::kUnimplemented}, {}, reply.frame);
       actions.client.emplace_back(std::move(reply));
       return;
     }
     case Waiting::Kind::kSync: {
-      Reply reply{next.connection, {}};
+      Reply reply = begin_reply(next.connection);
       append_sync_reply(next.xid, tree.last_zxid(), next.record, reply.frame);
       actions.client.emplace_back(std::move(reply));
       return;
