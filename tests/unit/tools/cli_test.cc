@@ -13,6 +13,10 @@
 #include <gtest/gtest.h>
 
 #include "common/concat.h"
+#include "common/env.h"
+#include "server/storage/checkpoint.h"
+#include "server/storage/snapshot_file.h"
+#include "server/tree/data_tree.h"
 
 namespace paddock::tools {
 namespace {
@@ -185,6 +189,24 @@ TEST(SnapshotDump, TellsWhereASnapshotIsCutOff) {
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("node / "));
   EXPECT_THAT(ran.err, HasSubstr("byte "));
+}
+
+TEST(SnapshotDump, PrintsPaddocksOwnStateAsItPrintsASnapshot) {
+  using namespace paddock::server;
+  const std::string snapshot = vector_path("rich-snapshot/version-2/snapshot.43");
+  const Scratch scratch;
+  {
+    DataTree tree{TreeOptions{}};
+    ASSERT_TRUE(load_snapshot(posix_env(), snapshot, SnapshotCompression::kNone, 1 << 20, tree));
+    tree.finish_load(Zxid{0x43});
+    tree.mark_all_dirty();
+    const auto checkpoint = Checkpoint::open(posix_env(), scratch / "state", {});
+    ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+    ASSERT_TRUE((*checkpoint)->write(tree.take_dirty()));
+  }
+  const Ran ran = paddock("snapshot dump --data " + (scratch / "").string());
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(items(ran.out), items(paddock("snapshot dump --data " + snapshot).out));
 }
 
 TEST(SnapshotExport, WritesTheTreeThatWasThereAndSaysWhatComesNext) {
