@@ -25,7 +25,7 @@ std::size_t Histogram::bucket_of(std::int64_t value) {
   if (width <= kBits) return v;
   // The leading one says which row, the kBits behind it which bucket of the row.
   const int shift = width - 1 - kBits;
-  const auto row = static_cast<std::size_t>(shift + 1);
+  const std::size_t row = static_cast<std::size_t>(shift) + 1;
   return (row << kBits) + ((v >> shift) & ((1u << kBits) - 1));
 }
 

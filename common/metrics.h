@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -162,10 +163,12 @@ enum class Summary : std::uint8_t {
 #undef PADDOCK_ENUMERATOR
 };
 
-#define PADDOCK_ONE(...) +1
-inline constexpr std::size_t kCounters = 0 PADDOCK_COUNTERS(PADDOCK_ONE);
-inline constexpr std::size_t kSummaries = 0 PADDOCK_SUMMARIES(PADDOCK_ONE);
-#undef PADDOCK_ONE
+#define PADDOCK_ZERO(...) 0,
+inline constexpr std::size_t kCounters =
+    std::initializer_list<int>{PADDOCK_COUNTERS(PADDOCK_ZERO)}.size();
+inline constexpr std::size_t kSummaries =
+    std::initializer_list<int>{PADDOCK_SUMMARIES(PADDOCK_ZERO)}.size();
+#undef PADDOCK_ZERO
 
 std::string_view name_of(Counter counter);
 std::string_view name_of(Summary summary);

@@ -34,7 +34,8 @@ struct NetOptions {
   std::uint32_t frame_bytes_max = kJuteMaxBufferDefault;  // jute.maxbuffer
   std::int64_t outstanding_max = 1000;                    // globalOutstandingLimit
   std::int64_t large_request_threshold = -1;  // largeRequestThreshold, bytes; -1: none is large
-  std::int64_t large_request_bytes_max = 100 << 20;  // largeRequestMaxBytes: of all in progress
+  std::int64_t large_request_bytes_max = std::int64_t{100}
+                                         << 20;  // largeRequestMaxBytes: of all in progress
   Millis sessionless_timeout{10000};  // nio.sessionlessCnxnTimeout: until the handshake is done
   bool tcp_keep_alive = false;        // clientTcpKeepAlive
   std::size_t io_threads = 1;         // nio.numSelectorThreads, or from the number of cores
@@ -75,7 +76,7 @@ struct ServerOptions {
   CheckpointDue checkpoint;
   EnsembleOptions ensemble;
   LogOptions log;
-  Millis purge_interval{3600 * 1000};    // autopurge.purgeInterval; 0: never
+  Millis purge_interval{3'600'000};      // autopurge.purgeInterval; 0: never
   Millis fsync_warning_threshold{1000};  // fsync.warningthresholdms
   bool read_only_enabled = false;        // readonlymode.enabled: isro is answered
 };
