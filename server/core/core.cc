@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include "common/check.h"
@@ -128,7 +129,7 @@ struct Core::Impl {
   void note_expired(const std::vector<SessionId>& expired, CoreActions& actions) const;
 
   void apply(const zab::Txn& committed, bool want_changes, CoreActions& actions);
-  void check_digest(const Txn& txn, CoreActions& actions) const;
+  void report_mismatch(const Txn& txn, CoreActions& actions) const;
   void answer(const Waiting& waiting, const Txn& txn, CoreActions& actions);
   void answer_connect(const Waiting& waiting, CoreActions& actions);
 
@@ -399,7 +400,7 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   tree.apply(*txn, want_changes, applied);
   preparer.on_applied(delivered.zxid);
   for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
-  if (applied.digest_differs) check_digest(*txn, actions);
+  if (applied.digest_differs) report_mismatch(*txn, actions);
   while (!waiting.empty() && waiting.front().zxid <= delivered.zxid) {
     const Waiting next = std::move(waiting.front());
     waiting.pop_front();
@@ -407,7 +408,7 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   }
 }
 
-void Core::Impl::check_digest(const Txn& txn, CoreActions& actions) const {
+void Core::Impl::report_mismatch(const Txn& txn, CoreActions& actions) const {
   actions.fatal = true;
   actions.notes.push_back(
       {Note::Level::kError,
