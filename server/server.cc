@@ -82,9 +82,8 @@ struct Server::Running {
                     {.storage = options.storage, .purge = options.purge_interval.value > 0},
                     std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        core_thread({.checkpoint_txns = options.checkpoint.txns,
-                     .checkpoint_log_bytes = options.checkpoint.log_bytes},
-                    core, *recovered.tree, shared, io, log, checkpoints) {}
+        core_thread({.checkpoint_txns = options.checkpoint.txns}, core, *recovered.tree, shared, io,
+                    log, checkpoints) {}
 
   Recovered recovered;
   SharedState shared;

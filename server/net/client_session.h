@@ -71,9 +71,9 @@ class SessionHost {
 
 // One client connection: frames in, replies and events out, in order.
 //
-// It waits with callbacks and non-blocking calls instead of a coroutine for each direction: a frame
-// of each, and the buffers that they stand on, cost an idle connection 1 KB more, and a resumption
-// costs what a whole read does.
+// It waits with callbacks and non-blocking calls instead of a coroutine for each direction: an idle
+// connection then stands on no coroutine frames and no buffers, and all that one call to the kernel
+// has brought is answered by one other.
 //
 // Thread: its io thread. Owned by the io thread, which also does the waiting.
 // Failure: whatever goes wrong closes this connection and nothing else; its session lives on.

@@ -30,7 +30,6 @@ class CoreThread {
   struct Options {
     std::int64_t checkpoint_txns = 100'000;   // snapCount
     std::size_t checkpoint_bytes = 8u << 20;  // of changes held in memory
-    std::int64_t checkpoint_log_bytes = 0;    // snapSizeLimitInKb; 0: no limit
   };
 
   CoreThread(const Options& options, Core& core, DataTree& tree, SharedState& shared,

@@ -193,7 +193,10 @@ void StatusCollector::fill_from_io(ServerStatus& status, StatusParts parts, IoTh
 std::size_t StatusCollector::word_bytes(std::uint32_t first_four) const {
   const auto word = four_letter_word(first_four);
   if (!word) return 0;
-  return *word == FourLetterWord::kStmk ? 12 : 4;
+  // A refusal does not wait for what would follow.
+  const bool mask_follows =
+      *word == FourLetterWord::kStmk && options_.net.four_letter.allows(*word);
+  return mask_follows ? 12 : 4;
 }
 
 void StatusCollector::on_word(IoThread& io, ConnectionId connection, ByteView bytes) {
