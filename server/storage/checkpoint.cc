@@ -82,7 +82,7 @@ struct Checkpoint::Impl {
         cache(leveldb::NewLRUCache(256u << 10)) {}
 
   // Of what goes in several batches.
-  std::size_t chunk_bytes() const { return options.batch_bytes_max / 4; }
+  std::size_t chunk_bytes() const { return options.batch_bytes_max / 16; }
   Result<void> open_db();
   Result<void> read_meta();
   Result<void> settle();

@@ -77,12 +77,10 @@ class WritableFile final : public leveldb::WritableFile {
   leveldb::Status Sync() override {
     leveldb::Status status = write_buffer();
     if (!status.ok()) return status;
-    if (const auto synced = file_->sync(); !synced) return to_status(synced.error());
-    if (named_) return status;
-    if (const auto synced = env_.sync_folder(folder_of(path_)); !synced) {
-      return to_status(synced.error());
-    }
-    named_ = true;
+    status = owner_.outcome(file_->sync());
+    if (!status.ok() || named_) return status;
+    status = owner_.outcome(env_.sync_folder(folder_of(path_)));
+    named_ = status.ok();
     return status;
   }
 
@@ -92,8 +90,9 @@ class WritableFile final : public leveldb::WritableFile {
   leveldb::Status write_buffer() {
     if (buffer_.empty()) return leveldb::Status::OK();
     owner_.take_turn();
-    const auto written = file_->write_at(offset_, as_bytes(buffer_));
-    if (!written) return to_status(written.error());
+    leveldb::Status status = owner_.check_usable();
+    if (status.ok()) status = owner_.outcome(file_->write_at(offset_, as_bytes(buffer_)));
+    if (!status.ok()) return status;
     offset_ += buffer_.size();
     buffer_.clear();
     return leveldb::Status::OK();
@@ -133,6 +132,17 @@ LevelDbEnv::~LevelDbEnv() {
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+leveldb::Status LevelDbEnv::outcome(const Result<void>& result) {
+  if (result) return leveldb::Status::OK();
+  failed_ = true;
+  return to_status(result.error());
+}
+
+leveldb::Status LevelDbEnv::check_usable() const {
+  if (!failed_) return leveldb::Status::OK();
+  return leveldb::Status::IOError("an earlier change failed: no further one is made");
 }
 
 leveldb::Status LevelDbEnv::NewSequentialFile(const std::string& path,
@@ -182,8 +192,8 @@ leveldb::Status LevelDbEnv::GetChildren(const std::string& folder,
 }
 
 leveldb::Status LevelDbEnv::RemoveFile(const std::string& path) {
-  const auto removed = env_.remove(path);
-  return removed ? leveldb::Status::OK() : to_status(removed.error());
+  const leveldb::Status usable = check_usable();
+  return usable.ok() ? outcome(env_.remove(path)) : usable;
 }
 
 leveldb::Status LevelDbEnv::CreateDir(const std::string& folder) {
@@ -203,9 +213,10 @@ leveldb::Status LevelDbEnv::GetFileSize(const std::string& path, std::uint64_t* 
 }
 
 leveldb::Status LevelDbEnv::RenameFile(const std::string& from, const std::string& to) {
-  if (const auto renamed = env_.rename(from, to); !renamed) return to_status(renamed.error());
-  const auto synced = env_.sync_folder(folder_of(to));
-  return synced ? leveldb::Status::OK() : to_status(synced.error());
+  leveldb::Status status = check_usable();
+  if (status.ok()) status = outcome(env_.rename(from, to));
+  if (status.ok()) status = outcome(env_.sync_folder(folder_of(to)));
+  return status;
 }
 
 leveldb::Status LevelDbEnv::LockFile(const std::string& path, leveldb::FileLock** lock) {

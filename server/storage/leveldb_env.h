@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -20,6 +21,8 @@ namespace paddock::server {
 // simulation replays exactly; without it they run side by side.
 // Beyond LevelDB's own care, the first sync of a new file and every rename also sync the folder:
 // a synced record in a file without a name would be lost.
+// After the first change that failed, no further one is made: LevelDB would tidy up, and may remove
+// what a rename that was reported as failed did put into use.
 // Thread: any, as LevelDB's Env. Destroyed after every DB that uses it.
 class LevelDbEnv final : public leveldb::Env {
  public:
@@ -53,6 +56,9 @@ class LevelDbEnv final : public leveldb::Env {
   void wait_idle();
   // The same if `in_step`, and not the background thread itself.
   void take_turn();
+  // What a change ended with, as LevelDB has it; an error is the last change that is made.
+  leveldb::Status outcome(const Result<void>& result);
+  leveldb::Status check_usable() const;
 
  private:
   struct Work {
@@ -63,6 +69,7 @@ class LevelDbEnv final : public leveldb::Env {
 
   paddock::Env& env_;
   const bool in_step_;
+  std::atomic<bool> failed_{false};
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<Work> queue_;

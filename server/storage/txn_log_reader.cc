@@ -349,7 +349,8 @@ Result<bool> TxnLogReader::Impl::is_torn(const Record& record, std::uint64_t con
   PADDOCK_TRY(const std::optional<std::uint64_t> far,
               find_record(*source, near_end, content_end, last_in_file, kAnyBelow, txn_bytes_max));
   if (far) return false;
-  PADDOCK_TRY(const bool unwritten, has_unwritten_sector(*source, position, record.end));
+  PADDOCK_TRY(const bool unwritten,
+              has_unwritten_sector(*source, position, std::min(record.end, content_end)));
   if (unwritten) return true;
   PADDOCK_TRY(const std::optional<std::uint64_t> close,
               find_record(*source, position + 1, near_end, last_in_file, kAnyBelow, txn_bytes_max));
@@ -364,6 +365,7 @@ Result<bool> TxnLogReader::Impl::is_torn(const Record& record, std::uint64_t con
       if (record.mark != 0) return false;
       break;
     case Found::kZeroLength:
+      return content_end <= record.end;  // a write that ended inside the head
     case Found::kBadLength:
     case Found::kBadChecksum:
       return false;
