@@ -1,14 +1,13 @@
 #include "server/tree/tree_digest.h"
 
-#include <zlib.h>
-
 #include <array>
+
+#include "common/checksum.h"
 
 namespace paddock::server {
 
 std::uint32_t content_crc(std::string_view path, ByteView data) {
-  const uLong crc = crc32_z(0, as_bytes(path).data(), path.size());
-  return static_cast<std::uint32_t>(data.empty() ? crc : crc32_z(crc, data.data(), data.size()));
+  return crc32(data, crc32(as_bytes(path)));
 }
 
 std::uint32_t node_digest(std::uint32_t content_crc, const StatPersisted& stat) {
@@ -28,7 +27,7 @@ std::uint32_t node_digest(std::uint32_t content_crc, const StatPersisted& stat) 
   put_int(44, stat.cversion);
   put_int(48, stat.aversion);
   put_long(52, stat.ephemeral_owner);
-  return static_cast<std::uint32_t>(crc32_z(content_crc, bytes.data(), bytes.size()));
+  return crc32(bytes, content_crc);
 }
 
 }  // namespace paddock::server
