@@ -200,7 +200,8 @@ Result<TxnBody> read_body(JuteReader& reader, OpCode type) {
       break;
   }
   PADDOCK_TRY(OpTxn op, read_op(reader, type));
-  return std::visit([](auto&& body) { return TxnBody(std::move(body)); }, std::move(op));
+  return std::visit([](auto&& body) { return TxnBody(std::forward<decltype(body)>(body)); },
+                    std::move(op));
 }
 
 Result<TxnHeader> read_header(JuteReader& reader) {

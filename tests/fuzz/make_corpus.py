@@ -134,16 +134,25 @@ def encode_acl(entries):
 
 
 def add_config_seeds(corpus):
+    seeds = [
+        b"# comment\n! also\ntickTime=2000\ndataDir = /paddock-fuzz\nclientPort:2181\n"
+        b"server.1=a:2888:3888;2181\nserver.2=[::1]:2888:3888:observer;0.0.0.0:2181\n"
+        b"group.1=1:2\nweight.1=3\n4lw.commands.whitelist=stat, ruok, \\\n  conf\ninitLimit=10\n",
+        b"a\\ b=\\u0041\\t\\n\\\\\nkey\nkey value\n=\n:\n\\\n",
+        b"dataDir=/paddock-fuzz\njute.maxbuffer=0x100000\nmaxClientCnxns=-1\ntickTime=x\n"
+        b"clientPort=99999\nserver.x=\nsnapCount=1\nautopurge.purgeInterval=0\n",
+        b"dataDir=/paddock-fuzz\ndataLogDir=/paddock-fuzz/log\nclientPort=2181\nmaxCnxns=10\n"
+        b"minSessionTimeout=1\nmaxSessionTimeout=2\nglobalOutstandingLimit=5\n"
+        b"clientPortAddress=::1\npreAllocSize=64\nskipACL=yes\nenforceQuota=true\n"
+        b"znode.container.checkIntervalMs=5\nfsync.warningthresholdms=3\nsyncEnabled=false\n",
+    ]
     for name in sorted(glob.glob(os.path.join(CONF, "**", "*.cfg"), recursive=True)):
         with open(name, "rb") as file:
-            corpus.add("config", file.read())
-    corpus.add("config", b"# comment\n! also\ntickTime=2000\ndataDir = /var/lib/zookeeper\n"
-                         b"clientPort:2181\nserver.1=a:2888:3888;2181\nserver.2=[::1]:2888:3888:"
-                         b"observer;0.0.0.0:2181\ngroup.1=1:2\nweight.1=3\n"
-                         b"4lw.commands.whitelist=stat, ruok, \\\n  conf\ninitLimit=10\n")
-    corpus.add("config", b"a\\ b=\\u0041\\t\\n\\\\\nkey\nkey value\n=\n:\n\\\n")
-    corpus.add("config", b"jute.maxbuffer=0x100000\nmaxClientCnxns=-1\ntickTime=x\n"
-                         b"clientPort=99999\nserver.x=\nsnapCount=1\nautopurge.purgeInterval=0\n")
+            seeds.append(file.read())
+    for seed in seeds:
+        corpus.add("config", seed)
+        for strict in (b"\0", b"\1"):
+            corpus.add("options", strict + seed)
 
 
 def main():
