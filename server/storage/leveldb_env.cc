@@ -136,7 +136,8 @@ LevelDbEnv::~LevelDbEnv() {
 
 leveldb::Status LevelDbEnv::outcome(const Result<void>& result) {
   if (result) return leveldb::Status::OK();
-  failed_ = true;
+  // LevelDB renames and removes what need not be there.
+  if (result.error().code != Code::kNotFound) failed_ = true;
   return to_status(result.error());
 }
 
