@@ -24,6 +24,10 @@ inline constexpr std::uint32_t kTxnBytesMax = 2 * kJuteMaxBufferMax;
 // Requests of one connection that are read but not yet answered.
 inline constexpr std::size_t kInFlightPerConnectionMax = 4096;
 
+// And their bytes: above this, the io thread reads no more from the connection. One frame may
+// always be in progress, however long it is.
+inline constexpr std::size_t kInFlightBytesPerConnectionMax = 4u << 20;
+
 // Replies and events waiting for one connection's socket. A client that reads slower is cut off.
 inline constexpr std::size_t kOutgoingBytesPerConnectionMax = 64u << 20;
 

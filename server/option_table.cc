@@ -72,6 +72,10 @@ Result<void> not_empty(std::string_view text, std::string_view what, std::string
   return {};
 }
 
+Result<void> only_off(std::string_view value, OptionDraft&) {
+  return is_off(value) ? Result<void>{} : allowed("false");
+}
+
 Result<void> refuse_if_on(std::string_view value, std::string_view what) {
   if (is_off(value)) return {};
   return Error{Code::kRefused, concat(what, ", and ignoring that would weaken your security")};
@@ -290,12 +294,10 @@ constexpr OptionKey kTable[] = {
     used(
         "globalOutstandingLimit", "requests in progress above which no more are read",
         PADDOCK_READ { return whole(v, 1, kIntMax, d.options.net.outstanding_max); }),
+    no_meaning("largeRequestThreshold", "every request counts towards largeRequestMaxBytes"),
     used(
-        "largeRequestThreshold", "bytes from which a request counts as large; -1: none does",
-        PADDOCK_READ { return whole(v, -1, kIntMax, d.options.net.large_request_threshold); }),
-    used(
-        "largeRequestMaxBytes", "bytes of all large requests in progress",
-        PADDOCK_READ { return whole(v, 1, kIntMax, d.options.net.large_request_bytes_max); }),
+        "largeRequestMaxBytes", "bytes of requests in progress above which no more are read",
+        PADDOCK_READ { return whole(v, 1, kIntMax, d.options.net.outstanding_bytes_max); }),
     used(
         "enforceQuota", "whether hard quotas refuse",
         PADDOCK_READ { return boolean(v, d.options.core.enforce_quota); }),
@@ -321,10 +323,7 @@ constexpr OptionKey kTable[] = {
         "digest.enabled", "the digest of the tree",
         PADDOCK_READ { return boolean(v, d.options.tree.digest); }),
     {"emulate353TTLNodes", Standing::kNoMeaning, "TTLs are read as ZooKeeper 3.5.4 writes them",
-     PADDOCK_READ{return is_off(v) ? Result<void>{} : allowed("false");
-}  // namespace
-}  // namespace paddock::server
-,
+     only_off},
 
     // Storage
     used(
@@ -454,8 +453,8 @@ constexpr OptionKey kTable[] = {
     ensemble("follower.skipLearnerRequestToNextProcessor"),
     {"multiAddress.enabled", Standing::kEnsemble, "it is about ensembles",
      PADDOCK_READ{return boolean(v, d.allows_several_addresses);
-}
-}
+}  // namespace
+}  // namespace paddock::server
 , ensemble("multiAddress.reachabilityCheckEnabled"),
     ensemble("multiAddress.reachabilityCheckTimeoutMs"), ensemble("forceSnapshotSync"),
     ensemble("commitLogCount"), ensemble("snapshotSizeFactor"), ensemble("tcpKeepAlive"),

@@ -31,11 +31,9 @@ struct NetOptions {
   int listen_backlog = -1;                    // clientPortListenBacklog; -1: the system's
   std::int64_t connections_per_address = 60;  // maxClientCnxns; 0: no limit
   std::int64_t connections_max = 0;           // maxCnxns; 0: no limit
-  std::uint32_t frame_bytes_max = kJuteMaxBufferDefault;  // jute.maxbuffer
-  std::int64_t outstanding_max = 1000;                    // globalOutstandingLimit
-  std::int64_t large_request_threshold = -1;  // largeRequestThreshold, bytes; -1: none is large
-  std::int64_t large_request_bytes_max = std::int64_t{100}
-                                         << 20;  // largeRequestMaxBytes: of all in progress
+  std::uint32_t frame_bytes_max = kJuteMaxBufferDefault;         // jute.maxbuffer
+  std::int64_t outstanding_max = 1000;                           // globalOutstandingLimit
+  std::int64_t outstanding_bytes_max = std::int64_t{100} << 20;  // largeRequestMaxBytes
   Millis sessionless_timeout{10000};  // nio.sessionlessCnxnTimeout: until the handshake is done
   bool tcp_keep_alive = false;        // clientTcpKeepAlive
   std::size_t io_threads = 1;         // nio.numSelectorThreads, or from the number of cores

@@ -42,6 +42,7 @@ IoThread::Options io_options(const ServerOptions& options, std::size_t index) {
   return {.index = static_cast<std::uint32_t>(index),
           .client = {.frame_bytes_max = options.net.frame_bytes_max, .auth = options.core.auth},
           .outstanding_max = options.net.outstanding_max,
+          .outstanding_bytes_max = options.net.outstanding_bytes_max,
           .handshake_timeout = options.net.sessionless_timeout,
           .touch_interval = touch_interval(options.core.tick_time)};
 }
@@ -82,8 +83,7 @@ struct Server::Running {
                     {.storage = options.storage, .purge = options.purge_interval.value > 0},
                     std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        core_thread({.checkpoint_txns = options.checkpoint.txns}, core, *recovered.tree, shared, io,
-                    log, checkpoints) {}
+        core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints) {}
 
   Recovered recovered;
   SharedState shared;

@@ -100,6 +100,7 @@ bool ClientSession::accepts() const {
       break;
   }
   if (order_.in_flight() >= kInFlightPerConnectionMax) return false;
+  if (sent_bytes_ + waiting_bytes_ >= kInFlightBytesPerConnectionMax) return false;
   if (out_.size() - out_at_ >= kOutgoingBytesPauseReading) return false;
   // Only those that have requests in progress wait for the others: they will be woken by a reply.
   return order_.unanswered() == 0 || !host_.overloaded();
@@ -262,17 +263,15 @@ void ClientSession::request(ByteView frame) {
       return send(*header, Bytes(frame.begin(), frame.end()), host_.arrived_us());
     case SessionOrder::Verdict::kWait:
       if (waiting_since_us_ == 0) waiting_since_us_ = host_.arrived_us();
+      waiting_bytes_ += frame.size();
       return order_.hold(kind, *header, Bytes(frame.begin(), frame.end()));
   }
 }
 
 void ClientSession::send(RequestHeader header, Bytes frame, std::int64_t arrived_us) {
-  const bool counted = header.xid > 0;
-  if (counted) {
-    ++counted_;
-    host_.count_outstanding(1);
-  }
-  sent_.push_back({arrived_us, header.op, counted});
+  sent_bytes_ += frame.size();
+  host_.count_outstanding(1, static_cast<std::int64_t>(frame.size()));
+  sent_.push_back({arrived_us, header.op, static_cast<std::uint32_t>(frame.size())});
   host_.send_to_core(ClientRequest{.connection = id_,
                                    .session = session_,
                                    .header = header,
@@ -376,10 +375,8 @@ void ClientSession::on_reply(Reply reply) {
     if (sent_.capacity() > kSmallVector) sent_ = {};
     sent_first_ = 0;
   }
-  if (sent.counted) {
-    --counted_;
-    host_.count_outstanding(-1);
-  }
+  sent_bytes_ -= sent.frame_bytes;
+  host_.count_outstanding(-1, -std::int64_t{sent.frame_bytes});
   order_.on_reply();
   const auto xid = static_cast<std::int32_t>(load_be32(reply.frame.data() + 4));
   const Zxid zxid{static_cast<std::int64_t>(load_be64(reply.frame.data() + 8))};
@@ -408,6 +405,7 @@ void ClientSession::resume() {
   while (!closed_ && !close_after_flush_) {
     std::optional<SessionOrder::Held> held = order_.next();
     if (!held) break;
+    waiting_bytes_ -= held->frame.size();
     if (held->kind == SessionOrder::Kind::kLocal) {
       run(held->header, held->frame, waiting_since_us_);
     } else {

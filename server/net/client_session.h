@@ -47,9 +47,10 @@ class SessionHost {
   virtual std::int64_t now_us() const = 0;
   virtual WallMillis wall_now() const = 0;
 
-  // Whether more than globalOutstandingLimit requests are in progress.
+  // Whether more than globalOutstandingLimit requests, or largeRequestMaxBytes of them, are in
+  // progress.
   virtual bool overloaded() const = 0;
-  virtual void count_outstanding(int change) = 0;
+  virtual void count_outstanding(std::int64_t requests, std::int64_t bytes) = 0;
 
   virtual void send_to_core(CoreEvent event) = 0;  // in order
   virtual void touch(ClientSession& session) = 0;
@@ -124,7 +125,9 @@ class ClientSession {
   const Endpoint& remote() const { return remote_; }
   std::string remote_text() const;  // "1.2.3.4:5678", "[::1]:5678"
   std::size_t in_flight() const { return order_.in_flight(); }
-  std::size_t counted_outstanding() const { return counted_; }
+  // What the core has of this connection: its share of what count_outstanding() counts.
+  std::size_t unanswered() const { return order_.unanswered(); }
+  std::size_t unanswered_bytes() const { return sent_bytes_; }
   Socket& socket() { return socket_; }
 
   // What cons shows. Times in milliseconds of the host's clock.
@@ -165,7 +168,7 @@ class ClientSession {
   struct Sent {
     std::int64_t arrived_us = 0;
     OpCode op{};
-    bool counted = false;
+    std::uint32_t frame_bytes = 0;
   };
 
   bool accepts() const;
@@ -198,7 +201,8 @@ class ClientSession {
   std::size_t out_at_ = 0;
   std::vector<Sent> sent_;  // what the core has, oldest first, from sent_first_ on
   std::uint32_t sent_first_ = 0;
-  std::uint32_t counted_ = 0;          // how much of globalOutstandingLimit is this connection's
+  std::size_t sent_bytes_ = 0;         // of the requests that the core has
+  std::size_t waiting_bytes_ = 0;      // of those in order_'s queue
   std::int64_t waiting_since_us_ = 0;  // when the oldest request in order_'s queue came
   Statistics statistics_;
   std::int32_t timeout_ms_ = 0;

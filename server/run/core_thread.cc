@@ -17,6 +17,17 @@ namespace {
 constexpr std::int64_t kDigestInterval = 128;
 constexpr std::size_t kDigestsMax = 1024;
 
+// Changes held in memory, above which a checkpoint is due whatever the settings say.
+constexpr std::size_t kDirtyBytesMax = 8u << 20;
+
+std::int64_t bytes_of(const std::vector<zab::Append>& appends) {
+  std::int64_t bytes = 0;
+  for (const zab::Append& append : appends) {
+    for (const zab::Txn& txn : append.txns) bytes += std::ssize(*txn.payload);
+  }
+  return bytes;
+}
+
 constexpr Millis kSleepMax{3600 * 1000};
 
 void log_note(const Note& note) {
@@ -35,10 +46,10 @@ void log_note(const Note& note) {
 
 }  // namespace
 
-CoreThread::CoreThread(const Options& options, Core& core, DataTree& tree, SharedState& shared,
+CoreThread::CoreThread(const CheckpointDue& due, Core& core, DataTree& tree, SharedState& shared,
                        std::vector<std::unique_ptr<IoThread>>& io, LogThread& log,
                        CheckpointThread& checkpoints)
-    : options_(options),
+    : due_(due),
       core_(core),
       tree_(tree),
       shared_(shared),
@@ -99,6 +110,7 @@ void CoreThread::step(CoreEvent event) {
 }
 
 void CoreThread::carry_out() {
+  log_bytes_ += bytes_of(actions_.appends);
   log_.put(actions_.appends);
   if (core_.has_committed()) {
     apply();
@@ -155,9 +167,10 @@ void CoreThread::wake_io() {
 
 void CoreThread::offer_checkpoint() {
   const std::int64_t txns = tree_.last_zxid().value - checkpoint_zxid_.value;
-  const bool due =
-      tree_.dirty().bytes >= options_.checkpoint_bytes || txns >= options_.checkpoint_txns;
+  const bool due = tree_.dirty().bytes >= kDirtyBytesMax || txns >= due_.txns ||
+                   (due_.log_bytes > 0 && log_bytes_ >= due_.log_bytes);
   if (!due || !checkpoints_.is_free()) return;
+  log_bytes_ = 0;
   checkpoint_zxid_ = tree_.last_zxid();
   checkpoints_.offer(tree_.take_dirty());
 }

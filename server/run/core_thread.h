@@ -12,6 +12,7 @@
 #include "common/ids.h"
 #include "server/admin/server_status.h"
 #include "server/core/core.h"
+#include "server/options.h"
 #include "server/run/checkpoint_thread.h"
 #include "server/run/io_thread.h"
 #include "server/run/log_thread.h"
@@ -27,12 +28,7 @@ namespace paddock::server {
 // Failure: a fatal Core (a digest that differs) ends the process, after its notes are logged.
 class CoreThread {
  public:
-  struct Options {
-    std::int64_t checkpoint_txns = 100'000;   // snapCount
-    std::size_t checkpoint_bytes = 8u << 20;  // of changes held in memory
-  };
-
-  CoreThread(const Options& options, Core& core, DataTree& tree, SharedState& shared,
+  CoreThread(const CheckpointDue& due, Core& core, DataTree& tree, SharedState& shared,
              std::vector<std::unique_ptr<IoThread>>& io, LogThread& log,
              CheckpointThread& checkpoints);
   ~CoreThread();
@@ -56,7 +52,7 @@ class CoreThread {
   void note_digest();
   std::chrono::steady_clock::time_point next_wakeup() const;
 
-  const Options options_;
+  const CheckpointDue due_;
   Core& core_;
   DataTree& tree_;
   SharedState& shared_;
@@ -72,6 +68,7 @@ class CoreThread {
   };
   std::vector<Outbox> outboxes_;  // one for each io thread
   Zxid checkpoint_zxid_;          // of the last one offered
+  std::int64_t log_bytes_ = 0;    // logged since then
   Zxid digest_zxid_;
   std::deque<DigestEntry> digests_;
   bool stopping_ = false;

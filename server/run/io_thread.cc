@@ -268,7 +268,8 @@ void IoThread::destroy(ClientSession& session) {
   if (session.known_to_core()) {
     to_core_.push_back(CoreEvent(Disconnected{session.id(), session.session()}));
   }
-  count_outstanding(-static_cast<int>(session.counted_outstanding()));
+  count_outstanding(-static_cast<std::int64_t>(session.unanswered()),
+                    -static_cast<std::int64_t>(session.unanswered_bytes()));
   limits_.release(session.remote().address());
   sessions_[slot].reset();
   free_slots_.push_back(slot);
@@ -290,11 +291,14 @@ Zxid IoThread::last_zxid() const {
 }
 
 bool IoThread::overloaded() const {
-  return shared_.outstanding.load(std::memory_order_relaxed) > options_.outstanding_max;
+  return shared_.outstanding.load(std::memory_order_relaxed) > options_.outstanding_max ||
+         shared_.outstanding_bytes.load(std::memory_order_relaxed) > options_.outstanding_bytes_max;
 }
 
-void IoThread::count_outstanding(int change) {
-  if (change != 0) shared_.outstanding.fetch_add(change, std::memory_order_relaxed);
+void IoThread::count_outstanding(std::int64_t requests, std::int64_t bytes) {
+  if (requests == 0) return;
+  shared_.outstanding.fetch_add(requests, std::memory_order_relaxed);
+  shared_.outstanding_bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 std::size_t IoThread::word_bytes(std::uint32_t first_four) const {

@@ -57,6 +57,7 @@ class IoThread final : private SessionHost {
     std::uint32_t index = 0;
     ClientSettings client;
     std::int64_t outstanding_max = 1000;
+    std::int64_t outstanding_bytes_max = std::int64_t{100} << 20;
     Millis handshake_timeout{10'000};
     Millis touch_interval{500};
   };
@@ -113,7 +114,7 @@ class IoThread final : private SessionHost {
   std::int64_t now_us() const override { return now_us_; }
   WallMillis wall_now() const override { return clock_.wall_now(); }
   bool overloaded() const override;
-  void count_outstanding(int change) override;
+  void count_outstanding(std::int64_t requests, std::int64_t bytes) override;
   void send_to_core(CoreEvent event) override { to_core_.push_back(std::move(event)); }
   void touch(ClientSession& session) override;
   void changed(ClientSession& session) override;

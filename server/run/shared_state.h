@@ -32,8 +32,9 @@ struct SharedState {
   ReaderLock readers;
   Mailbox<CoreMail> to_core;
   Metrics metrics;
-  std::atomic<std::int64_t> last_zxid;       // the tree's, for who holds no slot
-  std::atomic<std::int64_t> outstanding{0};  // requests that the core has, of all connections
+  std::atomic<std::int64_t> last_zxid;             // the tree's, for who holds no slot
+  std::atomic<std::int64_t> outstanding{0};        // requests that the core has, of all connections
+  std::atomic<std::int64_t> outstanding_bytes{0};  // of their frames
 };
 
 // The state or the disk cannot be trusted any more: says so, and ends the process at once, leaving

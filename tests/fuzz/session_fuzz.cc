@@ -65,7 +65,7 @@ class Host final : public SessionHost {
   std::int64_t now_us() const override { return 0; }
   WallMillis wall_now() const override { return kWall; }
   bool overloaded() const override { return false; }
-  void count_outstanding(int change) override { outstanding_ += change; }
+  void count_outstanding(std::int64_t requests, std::int64_t) override { outstanding_ += requests; }
   void send_to_core(CoreEvent event) override { to_core_.push_back(std::move(event)); }
   void touch(ClientSession&) override {}
   void changed(ClientSession&) override {}

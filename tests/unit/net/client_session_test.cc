@@ -48,7 +48,10 @@ class ClientSessionTest : public testing::Test, public SessionHost {
   std::int64_t now_us() const override { return 3000; }
   WallMillis wall_now() const override { return {}; }
   bool overloaded() const override { return overloaded_; }
-  void count_outstanding(int change) override { outstanding_ += change; }
+  void count_outstanding(std::int64_t requests, std::int64_t bytes) override {
+    outstanding_ += requests;
+    outstanding_bytes_ += bytes;
+  }
   void send_to_core(CoreEvent event) override { to_core_.push_back(std::move(event)); }
   void touch(ClientSession&) override { ++touches_; }
   void changed(ClientSession&) override {}
@@ -161,6 +164,7 @@ class ClientSessionTest : public testing::Test, public SessionHost {
   Metrics all_metrics_;
   ThreadMetrics& metrics_ = all_metrics_.new_thread();
   bool overloaded_ = false;
+  std::int64_t outstanding_bytes_ = 0;
   int outstanding_ = 0;
   int touches_ = 0;
   std::vector<CoreEvent> to_core_;
@@ -416,13 +420,31 @@ TEST_F(ClientSessionTest, StopsReadingWhileTheServerIsOverloadedAndItHasRequests
   EXPECT_EQ(core_xids(), (std::vector{1, 2}));
 }
 
-TEST_F(ClientSessionTest, DoesNotTellTheCoreOfPingsAndCountsOnlyPositiveXids) {
+TEST_F(ClientSessionTest, CountsWhatTheCoreHasWhateverItsXid) {
   open();
-  take(request(0, OpCode::kSetData));
+  take(request(-2, OpCode::kPing));
   EXPECT_EQ(outstanding_, 0);
+  take(request(0, OpCode::kSetData));
   take(request(1, OpCode::kSetData));
+  EXPECT_EQ(outstanding_, 2);
+  EXPECT_EQ(outstanding_bytes_, 16);
+  EXPECT_EQ(session_->unanswered(), 2u);
+  reply(0);
   EXPECT_EQ(outstanding_, 1);
-  EXPECT_EQ(session_->counted_outstanding(), 1u);
+  EXPECT_EQ(outstanding_bytes_, 8);
+  EXPECT_EQ(session_->unanswered_bytes(), 8u);
+}
+
+TEST_F(ClientSessionTest, StopsReadingWhileManyBytesAreInProgress) {
+  open();
+  const std::size_t record = kInFlightBytesPerConnectionMax / 8;
+  int sent = 0;
+  while (session_->wants_read() && sent < 100) {
+    take(request(++sent, OpCode::kSetData, Bytes(record)));
+  }
+  EXPECT_EQ(sent, 8);
+  reply(1);
+  EXPECT_TRUE(session_->wants_read());
 }
 
 TEST_F(ClientSessionTest, SendsAnEventOnlyToWhoMayRead) {
