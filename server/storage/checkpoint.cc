@@ -83,6 +83,11 @@ struct Checkpoint::Impl {
 
   // Of what goes in several batches.
   std::size_t chunk_bytes() const { return options.batch_bytes_max / 16; }
+  // Where one seed must replay exactly: opening, reading and writing may each have begun a
+  // compaction, and what comes next changes the same disk.
+  void stay_in_step() {
+    if (options.in_step) env.wait_idle();
+  }
   Result<void> open_db();
   Result<void> read_meta();
   Result<void> settle();
@@ -294,6 +299,7 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(Env& env, std::string folde
   PADDOCK_TRY_DO(impl->open_db());
   PADDOCK_TRY_DO(impl->read_meta());
   PADDOCK_TRY_DO(impl->settle());
+  impl->stay_in_step();
   return std::unique_ptr<Checkpoint>(new Checkpoint(std::move(impl)));
 }
 
@@ -307,6 +313,7 @@ Zxid Checkpoint::zxid() const {
 Result<void> Checkpoint::load_into(DataTree& tree) {
   PADDOCK_TRY_DO(impl_->load_nodes(tree));
   PADDOCK_TRY_DO(impl_->load_sessions(tree));
+  impl_->stay_in_step();
   tree.finish_load(impl_->meta.zxid);
   const std::uint64_t expected = impl_->meta.tree_digest;
   if (expected == 0 || tree.digest() == 0 || tree.digest() == expected) return {};
@@ -328,11 +335,11 @@ Result<void> Checkpoint::write(Dirty&& given) {
   const Result<void> written = large && impl.has_meta
                                    ? impl.write_staged(dirty)
                                    : impl.write_plain(dirty, large ? impl.chunk_bytes() : SIZE_MAX);
+  impl.stay_in_step();
   impl.failed = !written;
   if (!written) return written;
   impl.has_meta = true;
   impl.zxid = impl.meta.zxid;
-  if (impl.options.in_step) impl.env.wait_idle();
   return {};
 }
 
@@ -345,7 +352,9 @@ Result<void> Checkpoint::clear() {
   impl.meta = CheckpointMeta{};
   impl.zxid = Zxid{};
   PADDOCK_TRY_DO(impl.settle());
-  return impl.remove_range(kStagedPrefix);
+  PADDOCK_TRY_DO(impl.remove_range(kStagedPrefix));
+  impl.stay_in_step();
+  return {};
 }
 
 void Checkpoint::wait_idle() {
