@@ -109,7 +109,7 @@ struct Core::Impl {
   void begin_step(Millis at, WallMillis at_wall, CoreActions& actions);
   void on(zab::Tick, CoreActions&) {}
   void on(ClientRequest request, CoreActions& actions);
-  void on(ConnectSession connect, CoreActions& actions);
+  void on(const ConnectSession& connect, CoreActions& actions);
   void on(Disconnected gone, CoreActions& actions);
   void on(const Touches& touches, CoreActions& actions);
   void on(zab::Persisted persisted, CoreActions& actions);
@@ -117,7 +117,7 @@ struct Core::Impl {
   void run_timers(CoreActions& actions);
 
   void on_write(ClientRequest& request, Session& session, CoreActions& actions);
-  void on_sync(ClientRequest request, CoreActions& actions);
+  void on_sync(const ClientRequest& request, CoreActions& actions);
   void create_session(const ConnectSession& connect, CoreActions& actions);
   void attach_again(const ConnectSession& connect, CoreActions& actions);
   SessionId new_session_id();
@@ -221,7 +221,7 @@ void Core::Impl::on(ClientRequest request, CoreActions& actions) {
     return;
   }
   sessions.touch(request.session, *session, now);
-  if (request.header.op == OpCode::kSync) return on_sync(std::move(request), actions);
+  if (request.header.op == OpCode::kSync) return on_sync(request, actions);
   on_write(request, *session, actions);
 }
 
@@ -248,7 +248,7 @@ void Core::Impl::on_write(ClientRequest& request, Session& session, CoreActions&
 }
 
 // With nothing outstanding, all that was committed before is applied. Otherwise it waits its turn.
-void Core::Impl::on_sync(ClientRequest request, CoreActions& actions) {
+void Core::Impl::on_sync(const ClientRequest& request, CoreActions& actions) {
   if (waiting.empty()) {
     Reply reply = begin_reply(request.connection);
     append_sync_reply(request.header.xid, tree.last_zxid(), request.record(), reply.frame);
@@ -260,7 +260,7 @@ void Core::Impl::on_sync(ClientRequest request, CoreActions& actions) {
                      request.header.xid, Bytes(record.begin(), record.end())});
 }
 
-void Core::Impl::on(ConnectSession connect, CoreActions& actions) {
+void Core::Impl::on(const ConnectSession& connect, CoreActions& actions) {
   if (connect.session == SessionId{}) return create_session(connect, actions);
   attach_again(connect, actions);
 }
