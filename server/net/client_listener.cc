@@ -143,7 +143,7 @@ bool ClientListener::accept_one() {
   }
 }
 
-void ClientListener::admit(int fd, Tcp::endpoint remote) {
+void ClientListener::admit(int fd, const Tcp::endpoint& remote) {
   ConnectionLimits::Admission admission = limits_.admit(remote.address());
   if (admission.verdict != ConnectionLimits::Verdict::kAdmitted) {
     ::close(fd);

@@ -52,7 +52,7 @@ class ClientListener {
   void wait();
   void accept_all();
   bool accept_one();  // false: nothing more at the moment
-  void admit(int fd, Tcp::endpoint remote);
+  void admit(int fd, const Tcp::endpoint& remote);
   void wait_before_retry(int error);
 
   boost::asio::io_context& io_;
