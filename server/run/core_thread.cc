@@ -28,7 +28,7 @@ std::int64_t bytes_of(const std::vector<zab::Append>& appends) {
   return bytes;
 }
 
-constexpr Millis kSleepMax{3600 * 1000};
+constexpr Millis kSleepMax{3'600'000};
 
 void log_note(const Note& note) {
   switch (note.level) {

@@ -11,6 +11,7 @@
 
 #include "common/bytes.h"
 #include "common/check.h"
+#include "common/concat.h"
 #include "common/env.h"
 #include "server/storage/recovery.h"
 
@@ -52,7 +53,7 @@ std::int64_t bytes_in(const std::string& folder) {
   const auto names = posix_env().list(folder);
   if (!names) return 0;  // not there yet
   for (const std::string& name : *names) {
-    if (const auto size = posix_env().file_size(folder + "/" + name)) {
+    if (const auto size = posix_env().file_size(concat(folder, "/", name))) {
       bytes += static_cast<std::int64_t>(*size);
     }
   }

@@ -230,7 +230,7 @@ leveldb::Status Checkpoint::Impl::each_entry(const Dirty& dirty, Put&& put, Remo
   }
   for (const auto& [id, timeout_ms] : dirty.sessions) {
     key.assign(1, kSessionPrefix).append(encode_session_id(id));
-    const leveldb::Status status = timeout_ms ? put(key, encode_timeout(*timeout_ms)) : remove(key);
+    leveldb::Status status = timeout_ms ? put(key, encode_timeout(*timeout_ms)) : remove(key);
     if (!status.ok()) return status;
   }
   return leveldb::Status::OK();
@@ -332,9 +332,9 @@ Result<void> Checkpoint::write(Dirty&& given) {
   impl.meta.tree_digest = dirty.tree_digest;
   const bool large = dirty.bytes > impl.options.batch_bytes_max;
   // Without a zxid nothing counts yet, so the first write may go in pieces.
-  const Result<void> written = large && impl.has_meta
-                                   ? impl.write_staged(dirty)
-                                   : impl.write_plain(dirty, large ? impl.chunk_bytes() : SIZE_MAX);
+  Result<void> written = large && impl.has_meta
+                             ? impl.write_staged(dirty)
+                             : impl.write_plain(dirty, large ? impl.chunk_bytes() : SIZE_MAX);
   impl.stay_in_step();
   impl.failed = !written;
   if (!written) return written;
