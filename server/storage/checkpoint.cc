@@ -80,11 +80,12 @@ struct Checkpoint::Impl {
         files(env),
         env(env, options.in_step),
         cache(leveldb::NewLRUCache(256u << 10)) {}
+  ~Impl() { stay_in_step(); }
 
   // Of what goes in several batches.
   std::size_t chunk_bytes() const { return options.batch_bytes_max / 16; }
-  // Where one seed must replay exactly: opening, reading and writing may each have begun a
-  // compaction, and what comes next changes the same disk.
+  // Where one seed must replay exactly: opening, reading and writing may each have asked for a
+  // compaction, and what comes next changes the same disk, or waits for it for ever.
   void stay_in_step() {
     if (options.in_step) env.wait_idle();
   }

@@ -244,7 +244,8 @@ void LevelDbEnv::Schedule(void (*function)(void*), void* argument) {
 void LevelDbEnv::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    changed_.wait(
+        lock, [this] { return stopping_ || (!queue_.empty() && (!in_step_ || waiting_ != 0)); });
     if (queue_.empty()) return;
     const Work work = queue_.front();
     queue_.pop_front();
@@ -259,7 +260,10 @@ void LevelDbEnv::run() {
 
 void LevelDbEnv::wait_idle() {
   std::unique_lock lock(mutex_);
+  ++waiting_;
+  changed_.notify_all();
   changed_.wait(lock, [this] { return queue_.empty() && !busy_; });
+  --waiting_;
 }
 
 void LevelDbEnv::take_turn() {

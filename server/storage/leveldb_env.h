@@ -17,7 +17,7 @@ namespace paddock::server {
 // Our Env as LevelDB's, so that one simulated disk serves the log and LevelDB alike. LevelDB's
 // background work runs on a thread of this object, begun when first needed.
 //
-// `in_step`: work in the background and work of the caller take turns, so that one seed of a
+// `in_step`: work in the background runs only while the caller waits for it, so that one seed of a
 // simulation replays exactly; without it they run side by side.
 // Beyond LevelDB's own care, the first sync of a new file and every rename also sync the folder:
 // a synced record in a file without a name would be lost.
@@ -74,6 +74,7 @@ class LevelDbEnv final : public leveldb::Env {
   std::condition_variable changed_;
   std::deque<Work> queue_;
   bool busy_ = false;
+  int waiting_ = 0;  // callers in wait_idle()
   bool stopping_ = false;
   std::thread thread_;
 };

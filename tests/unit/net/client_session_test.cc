@@ -437,12 +437,11 @@ TEST_F(ClientSessionTest, CountsWhatTheCoreHasWhateverItsXid) {
 
 TEST_F(ClientSessionTest, StopsReadingWhileManyBytesAreInProgress) {
   open();
-  const std::size_t record = kInFlightBytesPerConnectionMax / 8;
-  int sent = 0;
-  while (session_->wants_read() && sent < 100) {
-    take(request(++sent, OpCode::kSetData, Bytes(record)));
-  }
-  EXPECT_EQ(sent, 8);
+  const Bytes record(settings().frame_bytes_max - 8);
+  const std::size_t enough = (kInFlightBytesPerConnectionMax - 1) / settings().frame_bytes_max + 1;
+  std::int32_t sent = 0;
+  while (session_->wants_read() && sent < 10'000) take(request(++sent, OpCode::kSetData, record));
+  EXPECT_EQ(sent, static_cast<std::int32_t>(enough));
   reply(1);
   EXPECT_TRUE(session_->wants_read());
 }
