@@ -14,10 +14,6 @@ inline constexpr std::uint32_t kJuteMaxBufferMax = 256u << 20;
 // Before a handshake, a client can only send a ConnectRequest or a four-letter word.
 inline constexpr std::uint32_t kHandshakeFrameBytesMax = 4096;
 
-// Operations in one multi or multiRead; each is at least a 9-byte header, so the frame bounds it
-// too.
-inline constexpr std::size_t kMultiOpsMax = 1u << 20;
-
 // What a txn record may be when it is read back: a frame, and room for what prepare adds.
 inline constexpr std::uint32_t kTxnBytesMax = 2 * kJuteMaxBufferMax;
 

@@ -358,10 +358,6 @@ Result<void> Checkpoint::clear() {
   return {};
 }
 
-void Checkpoint::wait_idle() {
-  impl_->env.wait_idle();
-}
-
 std::string Checkpoint::describe() const {
   std::string text;
   impl_->db->GetProperty("leveldb.stats", &text);

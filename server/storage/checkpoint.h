@@ -46,8 +46,6 @@ class Checkpoint {
   // Forgets everything, durably, so that a whole tree can be written.
   Result<void> clear();
 
-  // Blocks until LevelDB's background thread has nothing to do.
-  void wait_idle();
   // LevelDB's own account of its levels, for operators.
   std::string describe() const;
 
