@@ -1,5 +1,6 @@
 #include "server/storage/leveldb_env.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdarg>
 #include <memory>
@@ -7,6 +8,8 @@
 namespace paddock::server {
 
 namespace {
+
+constexpr std::uint64_t kPauseMaxMicros = 5000;
 
 leveldb::Status to_status(const Error& error) {
   if (error.code == Code::kNotFound) return leveldb::Status::NotFound(error.message);
@@ -86,6 +89,8 @@ class WritableFile final : public leveldb::WritableFile {
 
  private:
   static constexpr std::size_t kBufferBytes = 64u << 10;
+  // A large file is synced as it grows, so that the log's fdatasync never waits behind all of it.
+  static constexpr std::size_t kSyncBytes = 256u << 10;
 
   leveldb::Status write_buffer() {
     if (buffer_.empty()) return leveldb::Status::OK();
@@ -94,8 +99,11 @@ class WritableFile final : public leveldb::WritableFile {
     if (status.ok()) status = owner_.outcome(file_->write_at(offset_, as_bytes(buffer_)));
     if (!status.ok()) return status;
     offset_ += buffer_.size();
+    unsynced_ += buffer_.size();
     buffer_.clear();
-    return leveldb::Status::OK();
+    if (unsynced_ < kSyncBytes) return leveldb::Status::OK();
+    unsynced_ = 0;
+    return owner_.sync_gently(*file_);
   }
 
   LevelDbEnv& owner_;
@@ -104,7 +112,8 @@ class WritableFile final : public leveldb::WritableFile {
   std::unique_ptr<File> file_;
   std::uint64_t offset_;
   std::string buffer_;
-  bool named_ = false;  // its folder was synced once
+  std::size_t unsynced_ = 0;  // bytes written since a sync
+  bool named_ = false;        // its folder was synced once
 };
 
 class FileLock final : public leveldb::FileLock {
@@ -139,6 +148,15 @@ leveldb::Status LevelDbEnv::outcome(const Result<void>& result) {
   // LevelDB renames and removes what need not be there.
   if (result.error().code != Code::kNotFound) failed_ = true;
   return to_status(result.error());
+}
+
+leveldb::Status LevelDbEnv::sync_gently(File& file) {
+  if (in_step_) return leveldb::Status::OK();
+  const std::uint64_t before = NowMicros();
+  leveldb::Status status = outcome(file.sync());
+  const std::uint64_t took = NowMicros() - before;
+  SleepForMicroseconds(static_cast<int>(std::min(took, kPauseMaxMicros)));
+  return status;
 }
 
 leveldb::Status LevelDbEnv::check_usable() const {

@@ -59,6 +59,8 @@ class LevelDbEnv final : public leveldb::Env {
   // What a change ended with, as LevelDB has it; an error is the last change that is made.
   leveldb::Status outcome(const Result<void>& result);
   leveldb::Status check_usable() const;
+  // Syncs, and leaves the disk to others for as long as that took. Nothing if `in_step`.
+  leveldb::Status sync_gently(File& file);
 
  private:
   struct Work {
