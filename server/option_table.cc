@@ -288,9 +288,8 @@ constexpr OptionKey kTable[] = {
     used(
         "jute.maxbuffer", "bytes of a request, and of a reply's strings",
         PADDOCK_READ { return whole(v, 1024, kJuteMaxBufferMax, d.options.net.frame_bytes_max); }),
-    used(
-        "jute.maxbuffer.extrasize", "bytes that a transaction may exceed jute.maxbuffer by",
-        PADDOCK_READ { return whole(v, 0, kJuteMaxBufferMax, d.frame_bytes_extra.emplace()); }),
+    no_meaning("jute.maxbuffer.extrasize",
+               "a transaction is read back whatever jute.maxbuffer was when it was written"),
     used(
         "globalOutstandingLimit", "requests in progress above which no more are read",
         PADDOCK_READ { return whole(v, 1, kIntMax, d.options.net.outstanding_max); }),

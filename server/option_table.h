@@ -23,7 +23,6 @@ struct OptionDraft {
   std::string client_port_address;
   std::int32_t session_timeout_min = -1, session_timeout_max = -1;  // -1: from tickTime
   std::string four_letter_whitelist;
-  std::optional<std::uint32_t> frame_bytes_extra;
   std::size_t io_threads = 0, selector_threads = 0, worker_threads = 0;  // 0: not set
   std::optional<std::int32_t> purge_retain_count;
 

@@ -371,11 +371,7 @@ class Loader {
 
   void finish_limits() {
     ServerOptions& options = draft_.options;
-    const std::uint32_t frame = options.net.frame_bytes_max;
-    options.core.frame_bytes_max = frame;
-    // Logs that were written under a larger limit should open all the same.
-    options.storage.txn_bytes_max = std::clamp(frame + draft_.frame_bytes_extra.value_or(frame),
-                                               options.storage.txn_bytes_max, kTxnBytesMax);
+    options.core.frame_bytes_max = options.net.frame_bytes_max;
     options.net.io_threads = io_threads();
 
     std::string unknown;

@@ -25,7 +25,6 @@ struct StorageOptions {
   bool trust_empty_snapshot = false;        // snapshot.trust.empty
   bool auto_create_db = true;               // db.autocreate
   bool auto_create_dirs = true;             // datadir.autocreate
-  std::uint32_t txn_bytes_max = 2u << 20;   // what one record may be when read
   std::size_t purge_retain_count = 3;       // autopurge.snapRetainCount: log segments kept
   std::uint64_t purge_retain_bytes = 1u << 30;  // logs older than the checkpoint kept at the most
   CheckpointOptions checkpoint = {};

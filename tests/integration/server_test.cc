@@ -1,5 +1,8 @@
 #include <signal.h>
+#include <sys/resource.h>
 
+#include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -135,6 +138,34 @@ TEST(Server, HoldsHalfOpenConnectionsAtLittleCostAndDropsThemInTime) {
   EXPECT_LT(server.resident_kb() - before_kb, 2048 * kMemoryFactor);
   for (auto& client : half_open) EXPECT_TRUE(client->is_closed());
   EXPECT_EQ(good.ask(OpCode::kExists, path_record("/")).header.error, ErrorCode::kOk);
+}
+
+TEST(Server, ServesOnWithoutDescriptorsToAcceptWithAndAcceptsOnceThereAreSome) {
+  ServerProcess server("maxClientCnxns=0\n");
+  RawClient good(server.port());
+  good.handshake();
+  std::size_t open = 0;
+  for ([[maybe_unused]] const auto& fd :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(server.pid()) + "/fd")) {
+    ++open;
+  }
+  const rlimit few{open + 2, open + 2};
+  ASSERT_EQ(::prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr), 0);
+  std::vector<std::unique_ptr<RawClient>> crowd;
+  for (int i = 0; i < 8; ++i) crowd.push_back(std::make_unique<RawClient>(server.port()));
+  const auto said_so = [&server] {
+    return server.log().find("cannot accept clients for now: Too many open files") !=
+           std::string::npos;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!said_so() && std::chrono::steady_clock::now() < deadline) {
+    EXPECT_EQ(good.ask(OpCode::kExists, path_record("/")).header.error, ErrorCode::kOk);
+  }
+  EXPECT_TRUE(said_so());
+  crowd.clear();
+  RawClient late(server.port());
+  late.handshake();
+  EXPECT_EQ(late.ask(OpCode::kExists, path_record("/")).header.error, ErrorCode::kOk);
 }
 
 TEST(Server, RefusesMoreConnectionsFromAnAddressThanItMayHave) {

@@ -136,7 +136,6 @@ TEST_F(OptionsTest, HandsLimitsToTheirParts) {
       "jute.maxbuffer=4194304\npreAllocSize=1024\n"
       "txnLogSizeLimitInKb=2048\nsnapSizeLimitInKb=10\n");
   EXPECT_EQ(loaded.core.frame_bytes_max, 4194304u);
-  EXPECT_EQ(loaded.storage.txn_bytes_max, 2u * 4194304u);
   EXPECT_EQ(loaded.storage.segment_bytes, 1u << 20);
   EXPECT_EQ(loaded.storage.segment_bytes_max, 2u << 20);
   EXPECT_EQ(loaded.checkpoint.log_bytes, 10240);
