@@ -1,4 +1,4 @@
-// `paddock wire dump`: one direction of a client connection, as recorded, as text.
+// `paddock wire dump`: one direction of a connection, as recorded, as text.
 
 #include <boost/program_options.hpp>
 #include <optional>
@@ -10,6 +10,7 @@
 #include "common/records.h"
 #include "tools/command.h"
 #include "tools/line.h"
+#include "tools/peer_dump.h"
 
 namespace paddock::tools {
 
@@ -112,7 +113,7 @@ Result<Line> describe_frame(ByteView frame, std::size_t offset, bool first, Side
 }
 
 // Prints frame by frame; a frame that does not parse ends it, since what follows cannot be trusted.
-Result<void> dump(ByteView stream, Side side, Format format, std::ostream& out) {
+Result<void> dump_client(ByteView stream, Side side, Format format, std::ostream& out) {
   std::size_t at = 0;
   while (at < stream.size()) {
     JuteReader reader(stream.subspan(at));
@@ -131,23 +132,66 @@ Result<void> dump(ByteView stream, Side side, Format format, std::ostream& out) 
 void describe(po::options_description& options) {
   auto add = options.add_options();
   add("file", po::value<std::string>()->required(),
-      "the bytes of one direction, from the handshake on, as a recorder of TCP streams saves them");
-  add("from", po::value<std::string>()->default_value("client"), "who sent them: client or server");
+      "the bytes of one direction, from the first on, as a recorder of TCP streams saves them");
+  add("plane", po::value<std::string>()->default_value("client"),
+      "what was spoken: client, with a client; election or quorum, among servers, on the port of "
+      "that name");
+  add("from", po::value<std::string>(),
+      "who sent them, on the client plane: client, unless told, or server");
   add("json", "one JSON object a line");
 }
 
-ExitCode run(const po::variables_map& arguments, Output output) {
+// What --plane and --from say.
+struct Spoken {
+  enum class Plane { kClient, kElection, kQuorum } plane = Plane::kClient;
+  Side side = Side::kClient;
+};
+Result<Spoken> spoken(const po::variables_map& arguments) {
+  const std::string& plane = arguments["plane"].as<std::string>();
+  Spoken spoken;
+  if (plane == "election") {
+    spoken.plane = Spoken::Plane::kElection;
+  } else if (plane == "quorum") {
+    spoken.plane = Spoken::Plane::kQuorum;
+  } else if (plane != "client") {
+    return Error{Code::kInvalid,
+                 concat("--plane is client, election or quorum, not '", plane, "'")};
+  }
+  if (arguments.count("from") == 0) return spoken;
   const std::string& from = arguments["from"].as<std::string>();
+  if (spoken.plane != Spoken::Plane::kClient) {
+    return Error{Code::kInvalid, "--from goes with --plane client: among servers the bytes tell"};
+  }
   if (from != "client" && from != "server") {
-    output.err << "paddock: --from is client or server, not '" << from << "'\n";
+    return Error{Code::kInvalid, concat("--from is client or server, not '", from, "'")};
+  }
+  spoken.side = from == "client" ? Side::kClient : Side::kServer;
+  return spoken;
+}
+
+Result<void> dump(ByteView stream, Spoken spoken, Format format, std::ostream& out) {
+  switch (spoken.plane) {
+    case Spoken::Plane::kClient:
+      return dump_client(stream, spoken.side, format, out);
+    case Spoken::Plane::kElection:
+      return dump_election(stream, format, out);
+    case Spoken::Plane::kQuorum:
+      return dump_quorum(stream, format, out);
+  }
+  return {};
+}
+
+ExitCode run(const po::variables_map& arguments, Output output) {
+  const Result<Spoken> chosen = spoken(arguments);
+  if (!chosen.ok()) {
+    report(chosen.error(), output);
     return ExitCode::kUsage;
   }
   const Result<Bytes> stream =
       read_file(posix_env(), arguments["file"].as<std::string>(), kRecordingBytesMax);
   if (!stream.ok()) return report(stream.error(), output);
-  const Result<void> dumped =
-      dump(*stream, from == "client" ? Side::kClient : Side::kServer,
-           arguments.count("json") != 0 ? Format::kJson : Format::kText, output.out);
+  const Format format = arguments.count("json") != 0 ? Format::kJson : Format::kText;
+  const Result<void> dumped = dump(*stream, *chosen, format, output.out);
   return dumped.ok() ? ExitCode::kOk : report(dumped.error(), output);
 }
 
@@ -156,8 +200,8 @@ constexpr std::string_view kPositional[] = {"file"};
 }  // namespace
 
 const Command kWireDump{"wire dump",
-                        "FILE [--from client|server] [--json]",
-                        "Prints the frames of a recorded client connection, without their data.",
+                        "FILE [--plane client|election|quorum] [--from client|server] [--json]",
+                        "Prints what was said on a recorded connection, without the data.",
                         describe,
                         kPositional,
                         run};

@@ -47,7 +47,7 @@ std::string Replica::describe() const {
 void Replica::on_tick(Actions& actions) {
   if (role_ != Role::kLooking) return;
   role_ = Role::kLeading;
-  actions.emplace_back(RoleChanged{role_, last_proposed_.epoch()});
+  actions.emplace_back(RoleChanged{role_, last_proposed_.epoch(), ServerId{}});
 }
 
 void Replica::on_propose(Propose propose, Actions& actions) {

@@ -1,63 +1,70 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
 
 #include "common/ids.h"
 #include "zab/action.h"
+#include "zab/ensemble.h"
 #include "zab/event.h"
+#include "zab/history.h"
 
 namespace paddock::zab {
 
-// What a server has on disk when it starts.
+// What a server has on disk when it starts. All of the log is in the state machine; whatever of its
+// tail was never committed goes with a Truncate, once a leader says so.
 struct Durable {
-  Zxid last_zxid;        // of the log, or of the checkpoint if that is later
-  Epoch accepted_epoch;  // of an ensemble's member; a server that stands alone has none
+  History history;  // its last() is the zxid that the state machine is at
+  Epoch accepted_epoch;
   Epoch current_epoch;
 };
 
-// One server's share of ZAB. Pure: same events, same actions; no I/O, clock, thread or chance.
-// So far the ensemble has one member, which leads from the first step on, in the epoch of its last
-// zxid, as a ZooKeeper server that stands alone does. Election, discovery, synchronization and
-// learners join here behind the same step().
+// Who this server is among others. Without an ensemble it stands alone: it leads from the first
+// step on, in the epoch of its last zxid, as a ZooKeeper server that stands alone does.
+struct Membership {
+  ServerId self;
+  std::shared_ptr<const Ensemble> ensemble;  // null: stands alone
+  Timing timing;
+};
+
+// One server's share of ZAB, from election to broadcast. Pure: same events, same actions; no I/O,
+// clock, thread or chance.
+// Durable order: history, then epoch, then ACK. What a vote or ACKEPOCH claims is on disk.
 // Thread: its caller's (in the server, the core thread).
 class Replica {
  public:
-  explicit Replica(const Durable& durable);
+  Replica(Membership membership, Durable durable);
+  ~Replica();
+  Replica(Replica&&) noexcept;
+  Replica& operator=(Replica&&) noexcept;
 
   // Takes one event and appends to `actions` what the host must now do, in that order. `now` is
-  // monotonic and never less than before. Cannot fail: a broken invariant of our own stops the
-  // process.
+  // monotonic and never less than before. Cannot fail: a peer that breaks the protocol costs it its
+  // link; a broken invariant of our own stops the process.
   void step(Event event, Millis now, Actions& actions);
+  Millis next_deadline() const;  // when a Tick is due if nothing else happens
 
-  // The zxid of the next Propose. Only while leading.
+  // The zxid of the next Propose. Only while leading and serving.
   Zxid next_zxid() const;
+  // No counter is left in this epoch: the host proposes nothing more, and the next Tick leads to a
+  // new election.
+  bool is_exhausted() const;
 
-  Role role() const { return role_; }
-  Zxid last_proposed() const { return last_proposed_; }
-  Zxid last_committed() const { return last_committed_; }
-  std::size_t outstanding() const { return outstanding_.size(); }
+  Role role() const;         // as the last RoleChanged said
+  Zxid last_logged() const;  // appended, maybe not yet on disk
+  Zxid last_durable() const;
+  Zxid last_committed() const;  // delivered
+  Epoch accepted_epoch() const;
+  Epoch current_epoch() const;
+  std::size_t outstanding() const;  // proposed, not committed
 
   // One line for operators and tests; never for decisions.
   std::string describe() const;
 
  private:
-  struct Proposal {
-    Txn txn;
-    WriteTicket ticket;
-  };
-
-  void on_tick(Actions& actions);
-  void on_propose(Propose propose, Actions& actions);
-  void on_persisted(Persisted persisted, Actions& actions);
-
-  Role role_ = Role::kLooking;
-  Zxid last_proposed_;
-  Zxid last_committed_;
-  WriteTicket last_ticket_;           // handed out
-  WriteTicket last_persisted_;        // reported back
-  std::deque<Proposal> outstanding_;  // (last_committed_, last_proposed_], in order
+  class Impl;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace paddock::zab

@@ -155,6 +155,35 @@ def add_config_seeds(corpus):
             corpus.add("options", strict + seed)
 
 
+def add_peer_seeds(corpus):
+    for name in sorted(glob.glob(os.path.join(VECTORS, "peer", "*.txt"))):
+        with open(name, encoding="utf-8") as file:
+            streams = file.read().split("stream ")[1:]
+        for stream in streams:
+            title, *frames = stream.splitlines()
+            if "-quorum-" not in title:
+                for _, what, content in map(str.split, frames):
+                    if what == "hello":
+                        corpus.add("notification", b"\1" + bytes.fromhex(content))
+                    elif what not in ("sasl", "incomplete"):
+                        corpus.add("notification", b"\0" + bytes.fromhex(content)[4:])
+                continue
+            packets = [bytes.fromhex(content) for _, what, content in map(str.split, frames)
+                       if what not in ("sasl", "snapshot")]
+            corpus.add("quorum_packet", b"\x10" + b"".join(packets))
+            for packet in packets:
+                corpus.add("quorum_packet", b"\x0a" + packet)
+    # Forms that no recording holds: without peerEpoch, without version, an old opening, several
+    # addresses; a learner without LearnerInfo.
+    vote = bytes.fromhex("00000000" "0000000000000003" "0000000100000002" "0000000000000004")
+    for more in (b"", bytes(8) + b"\0\0\0\1", bytes(8) + b"\0\0\0\1" + bytes(4)):
+        corpus.add("notification", b"\0" + vote + more)
+    corpus.add("notification", b"\1" + struct.pack(">q", 3))
+    addresses = b"a.example:3888|[::1]:3889"
+    corpus.add("notification", b"\1" + struct.pack(">qqi", -65535, 3, len(addresses)) + addresses)
+    corpus.add("quorum_packet", b"\x0a" + struct.pack(">iqii", 16, 1 << 32, -1, -1))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(re.sub(r"^", "usage: ", __doc__.strip().splitlines()[-1].strip()))
@@ -163,6 +192,7 @@ def main():
     corpus = Corpus(sys.argv[1])
     add_client_seeds(corpus)
     add_storage_seeds(corpus)
+    add_peer_seeds(corpus)
     add_text_seeds(corpus)
     add_config_seeds(corpus)
     for target, count in sorted(corpus.counts.items()):

@@ -2,12 +2,14 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,6 +19,7 @@
 #include "server/storage/checkpoint.h"
 #include "server/storage/snapshot_file.h"
 #include "server/tree/data_tree.h"
+#include "tests/support/peer_vectors.h"
 
 namespace paddock::tools {
 namespace {
@@ -99,7 +102,8 @@ TEST(Cli, ExplainsItselfAndEndsWithTwoWhereItWasCalledWrongly) {
 
   for (const char* wrong :
        {"", "log", "log dmup x", "log dump", "log dump a b", "log dump a --nix",
-        "log dump a --from xyz", "wire dump a --from nobody", "help nothing", "snapshot export"}) {
+        "log dump a --from xyz", "wire dump a --from nobody", "wire dump a --plane nowhere",
+        "wire dump a --plane quorum --from server", "help nothing", "snapshot export"}) {
     const Ran ran = paddock(wrong);
     EXPECT_EQ(ran.code, 2) << wrong;
     EXPECT_THAT(ran.out, IsEmpty()) << wrong;
@@ -249,6 +253,78 @@ TEST(WireDump, PrintsRequestsWithoutTheirSecrets) {
   const Ran cut = paddock("wire dump " + (scratch / "stream").string());
   EXPECT_EQ(cut.code, 1);
   EXPECT_THAT(cut.err, HasSubstr("byte 49"));
+}
+
+// What the dump says of a recorded stream, or of its first `bytes`.
+Ran dump_of_peers(std::string_view name, std::size_t bytes = SIZE_MAX,
+                  const std::string& more = "") {
+  const test::PeerStream stream = test::peer_stream(name);
+  const Bytes whole = stream.bytes();
+  const Scratch scratch;
+  const std::string path = scratch / "stream";
+  std::ofstream(path, std::ios::binary)
+      << as_chars(ByteView(whole).first(std::min(bytes, whole.size())));
+  return paddock(
+      concat("wire dump --plane ", stream.is_election() ? "election " : "quorum ", path, more));
+}
+
+TEST(WireDump, PrintsWhatServersSayToElectALeader) {
+  const Ran dialling = dump_of_peers("static/10-election-2-to-1");
+  EXPECT_EQ(dialling.code, 0) << dialling.err;
+  EXPECT_EQ(dialling.out,
+            "offset=0 bytes=35 opening sid=2 127.0.0.1:22422\n"
+            "offset=35 bytes=226 LOOKING leader=3 zxid=0x0 electionEpoch=1 peerEpoch=0 version=2 "
+            "config=178B\n"
+            "offset=261 bytes=226 FOLLOWING leader=3 zxid=0x0 electionEpoch=1 peerEpoch=1 "
+            "version=2 config=178B\n");
+  const Ran accepting = dump_of_peers("static/10-election-1-to-2", SIZE_MAX, " --json");
+  EXPECT_EQ(accepting.code, 0) << accepting.err;
+  EXPECT_EQ(accepting.out,
+            R"({"offset":0,"bytes":226,"message":"LOOKING leader=1 zxid=0x10000002b )"
+            R"(electionEpoch=1 peerEpoch=1 version=2 config=178B"})"
+            "\n");
+}
+
+TEST(WireDump, PrintsWhatServersSayToSynchronizeAndStepsOverTheSnapshot) {
+  const Ran ran = dump_of_peers("static/17-quorum-3-to-1");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  expect_golden(ran.out, "snap.peer.txt");
+}
+
+TEST(WireDump, PrintsNoTokenOfServersThatProveWhoTheyAre) {
+  const Ran election = dump_of_peers("sasl/01-election-2-to-1");
+  EXPECT_EQ(election.code, 0) << election.err;
+  EXPECT_THAT(election.out, StartsWith("offset=0 bytes=35 opening sid=2 127.0.0.1:22822\n"
+                                       "offset=35 bytes=16 sasl status=0 0B\n"));
+  const Ran quorum = dump_of_peers("sasl/05-quorum-2-to-3");
+  EXPECT_EQ(quorum.code, 0) << quorum.err;
+  EXPECT_THAT(quorum.out, StartsWith("offset=0 bytes=16 sasl status=0 0B\n"));
+  EXPECT_THAT(quorum.out, HasSubstr(" FOLLOWERINFO "));
+  EXPECT_THAT(quorum.out, Not(HasSubstr("digest-uri")));
+}
+
+TEST(WireDump, TellsWhereAStreamOfServersIsCutOff) {
+  for (const auto& [name, bytes, at] : {std::tuple("static/10-election-2-to-1", 20, "byte 0 "),
+                                        std::tuple("static/10-election-2-to-1", 260, "byte 35 "),
+                                        std::tuple("static/17-quorum-3-to-1", 39, "byte 24 "),
+                                        std::tuple("static/17-quorum-3-to-1", 1000, "byte 44 "),
+                                        std::tuple("sasl/05-quorum-2-to-3", 30, "byte 16 ")}) {
+    const Ran ran = dump_of_peers(name, static_cast<std::size_t>(bytes));
+    EXPECT_EQ(ran.code, 1) << name << " " << bytes << ran.out;
+    EXPECT_THAT(ran.err, HasSubstr(at)) << name << " " << bytes;
+  }
+}
+
+TEST(WireDump, StepsOverWhatServersWouldSkip) {
+  const Scratch scratch;
+  const std::string path = scratch / "stream";
+  // A notification of a byte, and a packet of type 99.
+  std::ofstream(path, std::ios::binary) << std::string("\0\0\0\1x", 5);
+  EXPECT_THAT(paddock("wire dump --plane election " + path).out,
+              StartsWith("offset=0 bytes=5 skipped: "));
+  std::ofstream(path, std::ios::binary)
+      << std::string("\0\0\0\x63\0\0\0\0\0\0\0\1\xff\xff\xff\xff\xff\xff\xff\xff", 20);
+  EXPECT_EQ(paddock("wire dump --plane quorum " + path).out, "offset=0 bytes=20 unknown type=99\n");
 }
 
 }  // namespace
