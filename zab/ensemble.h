@@ -21,7 +21,7 @@ struct Member {
   };
   ServerId id;
   bool observer = false;
-  std::vector<Address> addresses;  // one, or several of the same server
+  std::vector<Address> addresses;  // one, or several of the same server; by host
   std::optional<HostPort> client;  // only if the line itself gives it
   friend bool operator==(const Member&, const Member&) = default;
 };
@@ -32,7 +32,7 @@ struct Ensemble {
   // Servers that vote together. Without any group the ensemble decides by plain majority.
   struct Group {
     std::int64_t id = 0;
-    std::vector<ServerId> servers;
+    std::vector<ServerId> servers;  // by id; who does not vote adds weight to the group, no voice
     friend bool operator==(const Group&, const Group&) = default;
   };
   struct Weight {
@@ -43,7 +43,7 @@ struct Ensemble {
 
   std::vector<Member> members;  // by id, each id once
   std::vector<Group> groups;    // by id
-  std::vector<Weight> weights;  // by server; 1 for whom it does not name
+  std::vector<Weight> weights;  // by server, only with groups; 1 for whom it does not name
   std::int64_t version = 0;     // the zxid of the reconfig that made it; 0: from the files
 
   const Member* find(ServerId id) const;  // null: not a member
@@ -51,20 +51,24 @@ struct Ensemble {
   std::vector<ServerId> voters() const;  // by id
   std::int64_t weight(ServerId id) const;
 
-  // Whether the same servers have the same say, whatever the version.
+  // Whether the same servers, at the same addresses, have the same say, whatever the version.
   bool same_members(const Ensemble& other) const;
+  friend bool operator==(const Ensemble&, const Ensemble&) = default;
 };
 
 // The "config bytes": one line for each server, group and weight, then the version.
 std::string to_text(const Ensemble& ensemble);
 
-// Reads config bytes, also without a version line, as in a dynamic configuration file. Any key but
-// server.*, group.*, weight.* and version is Code::kInvalid, as is an ensemble that nobody could
-// lead: no voter, a server twice, a voter in no group or in two, a weight below 0.
+// Reads config bytes, also without a version line, as in a dynamic configuration file. As ZooKeeper
+// does, it gives every voter a weight where there are groups. Code::kInvalid, with the line's
+// number where one line is at fault: any key but server.N, group.N, weight.N and version, a key
+// twice, a server in two groups, a weight below 0 or above 2^31 - 1, and what nobody could lead: no
+// voter, a voter in no group, voters without weight. Code::kTooLarge as parse_config().
 Result<Ensemble> parse_ensemble(std::string_view text);
 
 // One `server.N` value: "host:quorum:election[:participant|:observer][;[host:]client]", several
-// addresses joined with "|".
+// addresses joined with "|", of which one at least carries the role. A client address without a
+// host is that of every interface, 0.0.0.0. An id is from 0 to 2^63 - 2.
 Result<Member> parse_member(ServerId id, std::string_view value);
 
 // Times of the protocol. Source: ZooKeeper's tickTime, initLimit, syncLimit, fastleader.*.

@@ -20,6 +20,7 @@ struct Configurations {
   std::shared_ptr<const Ensemble> last_seen;  // null, or with a larger version
 
   bool is_voter(ServerId id) const;  // in either
+  bool can_lead(ServerId id) const;  // a voter, with weight: in the committed one if it votes there
   bool is_quorum(const std::set<ServerId>& servers) const;
   std::vector<ServerId> voters() const;  // of both, by id
 };
