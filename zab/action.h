@@ -78,11 +78,12 @@ struct Deliver {
 };
 
 // From here on the host serves in this role, in this epoch; kLooking: it does not serve. Following
-// or observing, `leader` tells whom.
+// or observing, `leader` tells whom; looking, `reason` tells why, in words.
 struct RoleChanged {
   Role role{};
   Epoch epoch;
   ServerId leader;
+  std::string reason;
 };
 
 // A learner's Request, Revalidate or Ping (with its touched sessions), for the leading host.

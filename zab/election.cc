@@ -234,6 +234,8 @@ void Election::on_looking_voter(ServerId from, const Notification& notification,
   if (round < logical_clock_) return send(from, {proposal_, logical_clock_}, actions);
   const Vote& vote = notification.vote;
   if (!configurations_.is_voter(vote.leader) || vote.zxid == kUntrustedZxid) return;
+  // Somebody still goes by what this server had before it lost it: a new round forgets that.
+  if (vote.leader == self_ && beats(vote, own_)) return enter_round(round + 1, own_, now, actions);
   if (round > logical_clock_) {
     enter_round(round, beats(vote, own_) ? vote : own_, now, actions);
   } else if (beats(vote, proposal_)) {

@@ -1,79 +1,382 @@
 #include "zab/replica.h"
 
+#include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "common/check.h"
 #include "common/concat.h"
+#include "zab/election.h"
+#include "zab/journal.h"
+#include "zab/leader.h"
+#include "zab/learner.h"
+#include "zab/quorum.h"
 
 namespace paddock::zab {
 
-Replica::Replica(const Durable& durable)
-    : last_proposed_(durable.last_zxid), last_committed_(durable.last_zxid) {}
+namespace {
 
-void Replica::step(Event event, Millis /*now*/, Actions& actions) {
-  if (auto* propose = std::get_if<Propose>(&event)) return on_propose(std::move(*propose), actions);
-  if (auto* persisted = std::get_if<Persisted>(&event)) return on_persisted(*persisted, actions);
-  on_tick(actions);
+// Learners that dialled before this server knew that it leads wait; more than that are turned away.
+constexpr std::size_t kEarlyLinksMax = 1024;
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kLooking:
+      return "looking";
+    case Role::kFollowing:
+      return "following";
+    case Role::kLeading:
+      return "leading";
+    case Role::kObserving:
+      return "observing";
+  }
+  return "";
+}
+
+}  // namespace
+
+class Replica::Impl {
+ public:
+  Impl(Membership membership, Durable durable)
+      : membership_(std::move(membership)),
+        configurations_{
+            membership_.ensemble ? membership_.ensemble : std::make_shared<const Ensemble>(),
+            nullptr},
+        journal_(std::move(durable)),
+        election_(membership_.self, configurations_, membership_.timing) {}
+
+  void step(Event event, Millis now, Actions& actions);
+  Millis next_deadline() const;
+  std::string describe() const;
+
+  const Journal& journal() const { return journal_; }
+  const std::optional<Leader>& leader() const { return leader_; }
+  Role role() const { return role_; }
+
+ private:
+  // A learner's link, while it is not known who leads.
+  struct EarlyLink {
+    std::optional<LearnerInfo> info;
+  };
+
+  bool is_alone() const { return membership_.ensemble == nullptr; }
+  bool is_observer() const {
+    const Member* self = configurations_.committed->find(membership_.self);
+    return self != nullptr && self->observer;
+  }
+
+  void on(Tick, Actions& actions);
+  void on(Propose& propose, Actions& actions);
+  void on(Persisted persisted, Actions& actions);
+  void on(Notified& notified, Actions& actions);
+  void on(PeerReachable peer, Actions&);
+  void on(LinkOpened opened, Actions& actions);
+  void on(LinkClosed closed, Actions& actions);
+  void on(Received& received, Actions& actions);
+  void on(SnapshotReceived received, Actions& actions);
+  void on(Forward& forward, Actions& actions);
+  void on(Answer& answer, Actions& actions);
+  void on(SyncRequested request, Actions& actions);
+  void on(HistoryTrimmed trimmed, Actions&) { journal_.trim(trimmed.start); }
+
+  void start(Actions& actions);
+  void look(std::string reason, Actions& actions);
+  void search(Actions& actions);
+  void settle(Actions& actions);
+  void lead(Actions& actions);
+  void follow(ServerId leader, Actions& actions);
+  // After every event: what its outcome calls for.
+  void conclude(Actions& actions);
+  void note_role(Actions& actions, std::size_t from);
+
+  const Membership membership_;
+  Configurations configurations_;
+  Journal journal_;
+  Election election_;
+  std::optional<Leader> leader_;    // while leading, or trying to
+  std::optional<Learner> learner_;  // while following or observing, or trying to
+  std::map<LinkId, EarlyLink> early_;
+  LinkId last_dialled_{};  // odd
+  bool learner_link_is_gone_ = false;
+  bool started_ = false;
+  bool holds_epoch_ = false;  // the held vote is of the epoch that serves
+  bool wants_snapshot_ = false;
+  Epoch promised_;  // to whomever, as learners have told
+  Role role_ = Role::kLooking;
+  Millis now_;
+};
+
+void Replica::Impl::step(Event event, Millis now, Actions& actions) {
+  PADDOCK_CHECK(now >= now_);
+  now_ = now;
+  const std::size_t first = actions.size();
+  if (!started_) start(actions);
+  std::visit([&](auto& e) { on(e, actions); }, event);
+  conclude(actions);
+  note_role(actions, first);
+}
+
+void Replica::Impl::start(Actions& actions) {
+  started_ = true;
+  if (is_alone()) {
+    lead(actions);
+  } else {
+    search(actions);
+  }
+}
+
+void Replica::Impl::on(Tick, Actions& actions) {
+  if (leader_) {
+    leader_->on_tick(now_, actions);
+  } else if (learner_) {
+    learner_->on_tick(now_);
+  } else {
+    election_.on_tick(now_, actions);
+  }
+}
+
+void Replica::Impl::on(Propose& propose, Actions& actions) {
+  PADDOCK_CHECK(leader_ && leader_->is_established());
+  leader_->propose(std::move(propose.txn), now_, actions);
+}
+
+void Replica::Impl::on(Persisted persisted, Actions& actions) {
+  journal_.on_persisted(persisted.ticket);
+  if (leader_) leader_->on_persisted(actions);
+  if (learner_) learner_->on_persisted(actions);
+}
+
+void Replica::Impl::on(Notified& notified, Actions& actions) {
+  if (is_alone()) return;
+  election_.on_notification(notified.from, notified.notification, now_, actions);
+}
+
+void Replica::Impl::on(PeerReachable peer, Actions&) {
+  if (is_alone()) return;
+  election_.on_reachable(peer.peer, peer.reachable, now_);
+}
+
+void Replica::Impl::on(LinkOpened opened, Actions& actions) {
+  const bool dialled = opened.link.value % 2 == 1;
+  if (dialled) {
+    if (learner_ && learner_->link() == opened.link) return learner_->on_link_opened(actions);
+    actions.emplace_back(Close{opened.link, "no longer wanted"});
+  } else if (leader_ && !is_alone()) {
+    leader_->on_link_opened(opened.link, now_);
+  } else if (learner_ || is_alone() || early_.size() >= kEarlyLinksMax) {
+    actions.emplace_back(Close{opened.link, "this server does not lead"});
+  } else {
+    early_.emplace(opened.link, EarlyLink{});
+  }
+}
+
+void Replica::Impl::on(LinkClosed closed, Actions&) {
+  early_.erase(closed.link);
+  if (leader_) leader_->on_link_closed(closed.link);
+  if (!learner_ || learner_->link() != closed.link) return;
+  learner_link_is_gone_ = true;
+  learner_->lose("the connection was lost");
+}
+
+void Replica::Impl::on(Received& received, Actions& actions) {
+  if (learner_ && learner_->link() == received.link) {
+    return learner_->on_message(std::move(received.message), now_, actions);
+  }
+  if (leader_) {
+    return leader_->on_message(received.link, std::move(received.message), now_, actions);
+  }
+  const auto early = early_.find(received.link);
+  if (early == early_.end()) return;  // closed by us, and on its way before that was known
+  auto* info = std::get_if<LearnerInfo>(&received.message);
+  if (info != nullptr && !early->second.info) {
+    early->second.info = std::move(*info);
+    return;
+  }
+  early_.erase(early);
+  actions.emplace_back(Close{received.link, "it does not wait for LEADERINFO"});
+}
+
+void Replica::Impl::on(SnapshotReceived received, Actions& actions) {
+  if (learner_ && learner_->link() == received.link) {
+    learner_->on_snapshot_received(now_, actions);
+  }
+}
+
+void Replica::Impl::on(Forward& forward, Actions& actions) {
+  if (learner_) learner_->forward(std::move(forward.message), actions);
+}
+
+void Replica::Impl::on(Answer& answer, Actions& actions) {
+  if (leader_) leader_->answer(answer.link, answer.answer, actions);
+}
+
+void Replica::Impl::on(SyncRequested request, Actions& actions) {
+  if (leader_ && leader_->is_established()) leader_->request_sync(request.link, actions);
+}
+
+void Replica::Impl::conclude(Actions& actions) {
+  if (leader_ && leader_->lost()) return look(*leader_->lost(), actions);
+  if (learner_ && learner_->lost()) return look(*learner_->lost(), actions);
+  if (!leader_ && !learner_) {
+    if (election_.outcome()) settle(actions);
+    return;
+  }
+  if (is_alone()) return;
+  const bool serves = leader_ ? leader_->is_established() : learner_->is_serving();
+  if (!serves) {
+    const bool deserted =
+        election_.is_deserted(leader_ ? leader_->learner_ids() : std::set<ServerId>{});
+    if (deserted) look(leader_ ? "who elected it turned away" : "its leader turned away", actions);
+    return;
+  }
+  if (holds_epoch_) return;
+  holds_epoch_ = true;
+  wants_snapshot_ = false;
+  election_.set_held_epoch(leader_ ? leader_->epoch() : learner_->epoch());
+}
+
+void Replica::Impl::look(std::string reason, Actions& actions) {
+  if (leader_) {
+    promised_ = leader_->promised();
+    leader_->close_all("it no longer leads", actions);
+  }
+  if (learner_) {
+    wants_snapshot_ = wants_snapshot_ || learner_->needs_snapshot();
+    if (!learner_link_is_gone_) actions.emplace_back(Close{learner_->link(), reason});
+  }
+  leader_.reset();
+  learner_.reset();
+  if (role_ != Role::kLooking) {
+    role_ = Role::kLooking;
+    actions.emplace_back(RoleChanged{role_, {}, {}, std::move(reason)});
+  }
+  search(actions);
+}
+
+// The vote claims what is on disk, not what is in memory.
+void Replica::Impl::search(Actions& actions) {
+  holds_epoch_ = false;
+  Vote own{membership_.self, journal_.last_durable(), journal_.current_epoch()};
+  if (!configurations_.is_voter(membership_.self)) own = kNoVote;
+  election_.search(own, now_, actions);
+  if (election_.outcome()) settle(actions);
+}
+
+void Replica::Impl::settle(Actions& actions) {
+  const Elected elected = *election_.outcome();
+  const bool is_self = elected.vote.leader == membership_.self;
+  election_.settle(elected,
+                   is_self         ? ServerState::kLeading
+                   : is_observer() ? ServerState::kObserving
+                                   : ServerState::kFollowing,
+                   actions);
+  if (is_self) {
+    lead(actions);
+  } else {
+    follow(elected.vote.leader, actions);
+  }
+}
+
+void Replica::Impl::lead(Actions& actions) {
+  leader_.emplace(Leader::Identity{membership_.self, is_alone(), promised_}, membership_.timing,
+                  configurations_, journal_, now_, actions);
+  for (auto& [link, early] : std::exchange(early_, {})) {
+    leader_->on_link_opened(link, now_);
+    if (early.info) leader_->on_message(link, std::move(*early.info), now_, actions);
+  }
+}
+
+void Replica::Impl::follow(ServerId leader, Actions& actions) {
+  for (const auto& [link, early] : std::exchange(early_, {})) {
+    actions.emplace_back(Close{link, "this server does not lead"});
+  }
+  last_dialled_.value += last_dialled_.value == 0 ? 1 : 2;
+  learner_link_is_gone_ = false;
+  learner_.emplace(
+      Learner::Identity{membership_.self, is_observer(), configurations_.committed->version},
+      membership_.timing, leader, last_dialled_, wants_snapshot_, journal_, now_, actions);
+}
+
+void Replica::Impl::note_role(Actions& actions, std::size_t from) {
+  for (std::size_t i = from; i < actions.size(); ++i) {
+    if (const auto* changed = std::get_if<RoleChanged>(&actions[i])) role_ = changed->role;
+  }
+}
+
+Millis Replica::Impl::next_deadline() const {
+  if (!started_) return now_;
+  if (leader_) return leader_->next_deadline();
+  if (learner_) return learner_->next_deadline();
+  return election_.next_deadline();
+}
+
+std::string Replica::Impl::describe() const {
+  std::string text =
+      concat("sid=", membership_.self.value, " ", name_of(role_), " logged=0x",
+             hex(static_cast<std::uint64_t>(journal_.last_logged().value)), " durable=0x",
+             hex(static_cast<std::uint64_t>(journal_.last_durable().value)), " delivered=0x",
+             hex(static_cast<std::uint64_t>(journal_.last_delivered().value)),
+             " acceptedEpoch=", journal_.accepted_epoch().value,
+             " currentEpoch=", journal_.current_epoch().value);
+  if (leader_) return concat(text, ": ", leader_->describe());
+  if (learner_) return concat(text, ": ", learner_->describe());
+  return concat(text, ": ", election_.describe());
+}
+
+Replica::Replica(Membership membership, Durable durable)
+    : impl_(std::make_unique<Impl>(std::move(membership), std::move(durable))) {}
+Replica::~Replica() = default;
+Replica::Replica(Replica&&) noexcept = default;
+Replica& Replica::operator=(Replica&&) noexcept = default;
+
+void Replica::step(Event event, Millis now, Actions& actions) {
+  impl_->step(std::move(event), now, actions);
+}
+
+Millis Replica::next_deadline() const {
+  return impl_->next_deadline();
 }
 
 Zxid Replica::next_zxid() const {
-  PADDOCK_CHECK(role_ == Role::kLeading);
-  return last_proposed_.next();
+  PADDOCK_CHECK(impl_->leader());
+  return impl_->leader()->next_zxid();
+}
+
+bool Replica::is_exhausted() const {
+  return impl_->leader() && impl_->leader()->is_exhausted();
+}
+
+Role Replica::role() const {
+  return impl_->role();
+}
+
+Zxid Replica::last_logged() const {
+  return impl_->journal().last_logged();
+}
+
+Zxid Replica::last_durable() const {
+  return impl_->journal().last_durable();
+}
+
+Zxid Replica::last_committed() const {
+  return impl_->journal().last_delivered();
+}
+
+Epoch Replica::accepted_epoch() const {
+  return impl_->journal().accepted_epoch();
+}
+
+Epoch Replica::current_epoch() const {
+  return impl_->journal().current_epoch();
+}
+
+std::size_t Replica::outstanding() const {
+  return impl_->leader() ? impl_->leader()->outstanding() : 0;
 }
 
 std::string Replica::describe() const {
-  std::string_view role;
-  switch (role_) {
-    case Role::kLooking:
-      role = "looking";
-      break;
-    case Role::kFollowing:
-      role = "following";
-      break;
-    case Role::kLeading:
-      role = "leading";
-      break;
-    case Role::kObserving:
-      role = "observing";
-      break;
-  }
-  return concat(role, " epoch=", last_proposed_.epoch().value, " proposed=0x",
-                hex(static_cast<std::uint64_t>(last_proposed_.value)), " committed=0x",
-                hex(static_cast<std::uint64_t>(last_committed_.value)),
-                " outstanding=", outstanding_.size());
-}
-
-// Alone, a server has nobody to wait for: it leads.
-void Replica::on_tick(Actions& actions) {
-  if (role_ != Role::kLooking) return;
-  role_ = Role::kLeading;
-  actions.emplace_back(RoleChanged{role_, last_proposed_.epoch(), ServerId{}});
-}
-
-void Replica::on_propose(Propose propose, Actions& actions) {
-  PADDOCK_CHECK(propose.txn.zxid == next_zxid());
-  PADDOCK_CHECK(propose.txn.payload != nullptr);
-  last_proposed_ = propose.txn.zxid;
-  ++last_ticket_.value;
-  Append append{last_ticket_, {}};
-  append.txns.push_back(propose.txn);
-  actions.emplace_back(std::move(append));
-  outstanding_.push_back({std::move(propose.txn), last_ticket_});
-}
-
-// A quorum of one: what is on our disk is committed.
-void Replica::on_persisted(Persisted persisted, Actions& actions) {
-  PADDOCK_CHECK(persisted.ticket >= last_persisted_);
-  PADDOCK_CHECK(persisted.ticket <= last_ticket_);
-  last_persisted_ = persisted.ticket;
-  while (!outstanding_.empty() && outstanding_.front().ticket <= last_persisted_) {
-    Txn& txn = outstanding_.front().txn;
-    PADDOCK_CHECK(txn.zxid == last_committed_.next());
-    last_committed_ = txn.zxid;
-    actions.emplace_back(Deliver{std::move(txn)});
-    outstanding_.pop_front();
-  }
-  PADDOCK_CHECK(last_committed_ <= last_proposed_);
+  return impl_->describe();
 }
 
 }  // namespace paddock::zab

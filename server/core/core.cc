@@ -96,12 +96,12 @@ struct Core::Impl {
        WallMillis wall)
       : options(std::move(given)),
         tree(its_tree),
-        replica(durable),
+        replica(zab::Membership{}, durable),
         preparer(its_tree, prepare_options(options)),
         sessions(options.tick_time),
         reaper(its_tree, reaper_options(options), now),
         next_session(first_session_id(options.server_id, wall)) {
-    PADDOCK_CHECK(durable.last_zxid == tree.last_zxid());
+    PADDOCK_CHECK(durable.history.last() == tree.last_zxid());
     tree.for_each_session(
         [&](SessionId id, std::int32_t timeout_ms) { sessions.add(id, timeout_ms, now); });
   }

@@ -42,9 +42,9 @@ struct CoreOptions {
 // Thread: the core thread.
 class Core {
  public:
-  // `tree` is loaded and outlives the core. `durable.last_zxid` is the tree's. `now` and `wall` are
-  // those of the start: session ids begin with `wall`, and every session known gets its full
-  // timeout again.
+  // `tree` is loaded and outlives the core. `durable.history.last()` is the tree's. `now` and
+  // `wall` are those of the start: session ids begin with `wall`, and every session known gets its
+  // full timeout again.
   Core(CoreOptions options, DataTree& tree, const zab::Durable& durable, Millis now,
        WallMillis wall);
   ~Core();

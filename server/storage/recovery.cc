@@ -232,7 +232,7 @@ Result<void> Recovery::replay() {
                 hex(*found_.digest_mismatch)));
   }
   found_.tree->drop_orphan_ephemerals();
-  found_.durable.last_zxid = found_.tree->last_zxid();
+  found_.durable.history = zab::History(found_.tree->last_zxid());
   return {};
 }
 
@@ -322,7 +322,7 @@ Result<void> Recovery::open_for_writing() {
     found_.checkpoint_zxid = Zxid{};
   }
   if (found_.fresh) PADDOCK_TRY_DO(begin_fresh());
-  PADDOCK_TRY(found_.log, TxnLog::open(env_, options_, found_.durable.last_zxid));
+  PADDOCK_TRY(found_.log, TxnLog::open(env_, options_, found_.durable.history.last()));
   return {};
 }
 
@@ -371,7 +371,7 @@ Result<Zxid> export_snapshot(Env& env, const StorageOptions& options,
   if (view.state.fresh) {
     return Error{Code::kNotFound, concat(options.data_dir, " holds no data to export")};
   }
-  const Zxid zxid = view.state.durable.last_zxid;
+  const Zxid zxid = view.state.durable.history.last();
   const bool is_folder = env.list(out).ok();
   const std::string path = is_folder ? concat(out, "/", snapshot_file_name(zxid)) : out;
   PADDOCK_TRY_DO(write_snapshot(env, path, *view.state.tree));

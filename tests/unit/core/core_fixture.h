@@ -122,7 +122,7 @@ class CoreFixture {
       EXPECT_FALSE(applied.digest_differs);
     }
     zab::Durable durable;
-    durable.last_zxid = tree->last_zxid();
+    durable.history = zab::History(tree->last_zxid());
     actions_ = {};
     core_ = std::make_unique<Core>(options_, *tree, durable, now_, wall_);
     restarted_ = std::move(tree);

@@ -20,7 +20,7 @@ class RecoveryTest : public testing::Test {
   void run(int count, bool checkpoint) {
     auto server = recover_now();
     ASSERT_TRUE(server) << server.error().message;
-    const auto txns = test::create_txns(server->durable.last_zxid.next(), count);
+    const auto txns = test::create_txns(server->durable.history.last().next(), count);
     ASSERT_TRUE(server->log->append(txns));
     ASSERT_TRUE(server->log->sync());
     Applied applied;
@@ -46,7 +46,7 @@ TEST_F(RecoveryTest, AFreshStartLeavesASnapshotThatAZooKeeperServerCanStartFrom)
   const auto server = recover_now();
   ASSERT_TRUE(server) << server.error().message;
   EXPECT_TRUE(server->fresh);
-  EXPECT_EQ(server->durable.last_zxid, Zxid{});
+  EXPECT_EQ(server->durable.history.last(), Zxid{});
   EXPECT_TRUE(disk_.exists("/data/version-2/snapshot.0"));
 }
 
@@ -72,7 +72,7 @@ TEST_F(RecoveryTest, BringsBackTheCheckpointAndTheLogBehindIt) {
   ASSERT_TRUE(server) << server.error().message;
   EXPECT_EQ(server->checkpoint_zxid, Zxid{5});
   EXPECT_EQ(server->replayed, 4u);
-  EXPECT_EQ(server->durable.last_zxid, Zxid{9});
+  EXPECT_EQ(server->durable.history.last(), Zxid{9});
   EXPECT_NE(server->tree->find("/n9"), nullptr);
   EXPECT_FALSE(server->from_zookeeper_snapshot);
 }
@@ -95,7 +95,7 @@ TEST_F(RecoveryTest, ASnapshotOfAZooKeeperServerThatRanAfterUsWins) {
     const auto server = recover_now();
     ASSERT_TRUE(server) << server.error().message;
     EXPECT_TRUE(server->from_zookeeper_snapshot);
-    EXPECT_EQ(server->durable.last_zxid, Zxid{0x65});
+    EXPECT_EQ(server->durable.history.last(), Zxid{0x65});
     EXPECT_EQ(server->tree->find("/n1"), nullptr) << "the older checkpoint must not shine through";
     ASSERT_TRUE(server->checkpoint->write(server->tree->take_dirty()));
   }
@@ -113,7 +113,7 @@ TEST_F(RecoveryTest, LogsWithoutAnyStateAreRefusedUnlessToldToTrustThem) {
   options_.trust_empty_snapshot = true;
   const auto server = recover_now();
   ASSERT_TRUE(server) << server.error().message;
-  EXPECT_EQ(server->durable.last_zxid, Zxid{3});
+  EXPECT_EQ(server->durable.history.last(), Zxid{3});
 }
 
 TEST_F(RecoveryTest, TrustingAnEmptyStateStillRefusesALogThatDoesNotReachBack) {
@@ -175,7 +175,7 @@ TEST_F(RecoveryTest, AReadOnlyLookChangesNothingOnDisk) {
   {
     const auto view = recover_read_only(disk_, options_, TreeOptions{});
     ASSERT_TRUE(view) << view.error().message;
-    EXPECT_EQ(view->state.durable.last_zxid, Zxid{8});
+    EXPECT_EQ(view->state.durable.history.last(), Zxid{8});
     EXPECT_EQ(disk_.changes(), changes);
     EXPECT_EQ(refusal().code, Code::kRefused) << "its lock is a real one";
   }
@@ -231,7 +231,7 @@ TEST_F(RecoveryTest, AFullDiskIsAnErrorAndTheNextStartBringsAllBack) {
     disk_.set_bytes_max(UINT64_MAX);
     const auto server = recover_now();
     ASSERT_TRUE(server) << server.error().message;
-    EXPECT_EQ(server->durable.last_zxid, Zxid{12});
+    EXPECT_EQ(server->durable.history.last(), Zxid{12});
   }
 }
 
@@ -244,7 +244,7 @@ TEST_F(RecoveryTest, AFailingDiskIsAnErrorAndTheNextStartBringsAllBack) {
     disk_.restart();
     const auto server = recover_now();
     ASSERT_TRUE(server) << change << ": " << server.error().message;
-    EXPECT_EQ(server->durable.last_zxid, Zxid{12});
+    EXPECT_EQ(server->durable.history.last(), Zxid{12});
   }
 }
 

@@ -20,7 +20,7 @@ class ReplicaTest : public testing::Test {
   }
 
   std::int64_t now_ = 0;
-  Replica replica_{Durable{Zxid::make(Epoch{3}, 7), Epoch{}, Epoch{}}};
+  Replica replica_{Membership{}, Durable{History(Zxid::make(Epoch{3}, 7)), Epoch{}, Epoch{}}};
 };
 
 TEST_F(ReplicaTest, LeadsInTheEpochOfItsLastZxidFromTheFirstTickOn) {
@@ -60,14 +60,16 @@ TEST_F(ReplicaTest, DeliversInOrderAllThatIsOnDiskAndEachOnce) {
   ASSERT_EQ(actions.size(), 1u);
   EXPECT_EQ(std::get<Deliver>(actions[0]).txn.zxid, Zxid::make(Epoch{3}, 11));
   EXPECT_EQ(replica_.outstanding(), 0u);
-  EXPECT_EQ(replica_.last_committed(), replica_.last_proposed());
+  EXPECT_EQ(replica_.last_committed(), replica_.last_logged());
 }
 
 TEST_F(ReplicaTest, DescribesItselfInOneLine) {
   step(Tick{});
   step(Propose{txn(replica_.next_zxid())});
   EXPECT_EQ(replica_.describe(),
-            "leading epoch=3 proposed=0x300000008 committed=0x300000007 outstanding=1");
+            "sid=0 leading logged=0x300000008 durable=0x300000007 delivered=0x300000007 "
+            "acceptedEpoch=0 currentEpoch=0: broadcast epoch=3 proposed=0x300000008 "
+            "committed=0x300000007 outstanding=1 learners=0 attached=0");
 }
 
 using ReplicaDeathTest = ReplicaTest;

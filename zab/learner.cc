@@ -1,0 +1,289 @@
+#include "zab/learner.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "common/check.h"
+#include "common/concat.h"
+
+namespace paddock::zab {
+
+namespace {
+
+std::string hex_of(Zxid zxid) {
+  return concat("0x", hex(static_cast<std::uint64_t>(zxid.value)));
+}
+
+}  // namespace
+
+Learner::Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
+                 bool wants_snapshot, Journal& journal, Millis now, Actions& actions)
+    : identity_(identity),
+      timing_(timing),
+      leader_(leader),
+      link_(link),
+      journal_(journal),
+      deadline_(now + timing.init_timeout()),
+      wants_snapshot_(wants_snapshot) {
+  actions.emplace_back(Connect{link_, leader_});
+}
+
+void Learner::on_link_opened(Actions& actions) {
+  PADDOCK_CHECK(phase_ == Phase::kDialling);
+  phase_ = Phase::kDiscovery;
+  // The acceptedEpoch that it claims is on disk.
+  send_when_durable(LearnerInfo{.observer = identity_.observer,
+                                .accepted_epoch = journal_.accepted_epoch(),
+                                .sid = identity_.self,
+                                .config_version = identity_.config_version},
+                    journal_.last_ticket(), actions);
+}
+
+void Learner::on_message(Message message, Millis now, Actions& actions) {
+  if (phase_ == Phase::kDialling || lost_) return;
+  const bool in_broadcast = phase_ == Phase::kSynchronized || phase_ == Phase::kServing;
+  deadline_ = now + (in_broadcast ? timing_.sync_timeout() : timing_.init_timeout());
+  std::visit([&](auto& m) { on(m, actions); }, message);
+}
+
+void Learner::on_tick(Millis now) {
+  if (lost_ || now < next_deadline()) return;
+  lose(phase_ == Phase::kDialling ? "the leader could not be reached in time"
+                                  : "the leader was silent for too long");
+}
+
+void Learner::forward(Message message, Actions& actions) {
+  if (is_serving()) actions.emplace_back(Send{link_, std::move(message)});
+}
+
+void Learner::on(LeaderInfo& info, Actions& actions) {
+  if (phase_ != Phase::kDiscovery) return lose("LEADERINFO out of turn");
+  if (info.epoch < journal_.accepted_epoch()) {
+    return lose(concat("the leader is of epoch ", info.epoch.value, ", and epoch ",
+                       journal_.accepted_epoch().value, " was promised"));
+  }
+  phase_ = Phase::kSynchronization;
+  epoch_ = info.epoch;
+  AckEpoch answer;
+  // An epoch is acknowledged once; who returns within it says so.
+  if (info.epoch > journal_.accepted_epoch()) {
+    answer.current_epoch = journal_.current_epoch();
+    journal_.write_accepted_epoch(info.epoch, actions);
+  }
+  // All of the log is on disk by the time this goes out.
+  last_received_ = journal_.last_logged();
+  answer.last_zxid = wants_snapshot_ ? Zxid{-1} : last_received_;
+  send_when_durable(answer, journal_.last_ticket(), actions);
+}
+
+void Learner::on(Diff&, Actions&) {
+  if (phase_ != Phase::kSynchronization) return lose("DIFF out of turn");
+  if (wants_snapshot_) return lose("DIFF where only SNAP will do");
+  phase_ = Phase::kCatchingUp;
+  commit_point_ = journal_.last_logged();
+}
+
+// What is up to there is the leader's history too. Where our log does not hold that very zxid, what
+// we hold before it may still differ, so nothing less than a snapshot will do. A zxid with counter
+// 0 is not in any log: it stands for all before its epoch.
+void Learner::on(Trunc& trunc, Actions& actions) {
+  if (phase_ != Phase::kSynchronization) return lose("TRUNC out of turn");
+  const Zxid upto = journal_.history().floor(trunc.zxid);
+  const bool is_ours = upto == trunc.zxid || trunc.zxid.counter() == 0;
+  if (wants_snapshot_ || !is_ours || upto < journal_.history().start()) {
+    needs_snapshot_ = true;
+    return lose(concat("TRUNC to ", hex_of(trunc.zxid), ", which the log does not hold"));
+  }
+  phase_ = Phase::kCatchingUp;
+  if (upto < journal_.last_logged()) journal_.truncate(upto, actions);
+  last_received_ = commit_point_ = upto;
+}
+
+void Learner::on(Snap& snap, Actions&) {
+  if (phase_ != Phase::kSynchronization) return lose("SNAP out of turn");
+  phase_ = Phase::kInstalling;
+  snap_zxid_ = snap.zxid;
+}
+
+void Learner::on_snapshot_received(Millis now, Actions& actions) {
+  PADDOCK_CHECK(phase_ == Phase::kInstalling);
+  deadline_ = now + timing_.init_timeout();
+  phase_ = Phase::kCatchingUp;
+  journal_.install(link_, snap_zxid_, actions);
+  last_received_ = commit_point_ = snap_zxid_;
+}
+
+void Learner::on(NewLeader& new_leader, Actions& actions) {
+  if (phase_ != Phase::kCatchingUp) return lose("NEWLEADER out of turn");
+  if (new_leader.epoch != epoch_) {
+    return lose(concat("NEWLEADER of epoch ", new_leader.epoch.value, " after LEADERINFO of epoch ",
+                       epoch_.value));
+  }
+  phase_ = Phase::kSynchronized;
+  const WriteTicket epoch_written = journal_.write_current_epoch(epoch_, actions);
+  acknowledge(Zxid::make(epoch_, 0), epoch_written, actions);
+}
+
+void Learner::on(UpToDate&, Actions& actions) {
+  // Held: our acknowledgement of NEWLEADER, which this answers.
+  if (phase_ != Phase::kSynchronized || !held_.empty()) return lose("UPTODATE out of turn");
+  if (identity_.observer && last_received_ > commit_point_) {
+    return lose("UPTODATE, and proposals that are not committed, to an observer");
+  }
+  phase_ = Phase::kServing;
+  actions.emplace_back(
+      RoleChanged{identity_.observer ? Role::kObserving : Role::kFollowing, epoch_, leader_, {}});
+  acknowledge(Zxid::make(epoch_, 0), {}, actions);
+  for (Txn& txn : std::exchange(gathered_, {})) log(std::move(txn), actions);
+  journal_.deliver(commit_point_, actions);
+}
+
+void Learner::on(Proposal& proposal, Actions& actions) {
+  if (!receives_stream()) return lose("PROPOSAL out of turn");
+  if (phase_ != Phase::kServing) return gather(std::move(proposal.txn));
+  if (identity_.observer) return;  // Source: ZooKeeper, Observer.processPacket: ignored
+  if (!journal_.history().follows(proposal.txn.zxid)) {
+    return lose(
+        concat("PROPOSAL ", hex_of(proposal.txn.zxid), " after ", hex_of(journal_.last_logged())));
+  }
+  log(std::move(proposal.txn), actions);
+}
+
+void Learner::on(Commit& commit, Actions& actions) {
+  if (!receives_stream()) return lose("COMMIT out of turn");
+  if (identity_.observer && is_serving()) return;
+  // A snapshot may be ahead of what the leader then repeats.
+  if (commit.zxid <= commit_point_) return;
+  if (commit.zxid > last_received_) {
+    return lose(concat("COMMIT of ", hex_of(commit.zxid), ", but nothing after ",
+                       hex_of(last_received_), " was proposed"));
+  }
+  commit_point_ = commit.zxid;
+  on_commit_point(actions);
+}
+
+void Learner::on(Inform& inform, Actions& actions) {
+  if (!receives_stream() || !identity_.observer) return lose("INFORM out of turn");
+  const Zxid zxid = inform.txn.zxid;
+  if (!is_serving()) {
+    gather(std::move(inform.txn));
+    commit_point_ = std::max(commit_point_, std::min(zxid, last_received_));
+    return on_commit_point(actions);
+  }
+  if (!journal_.history().follows(zxid)) {
+    return lose(concat("INFORM ", hex_of(zxid), " after ", hex_of(journal_.last_logged())));
+  }
+  log(std::move(inform.txn), actions);
+  commit_point_ = zxid;
+  journal_.deliver(zxid, actions);
+}
+
+// Not answered during synchronization: the leader counts the answer as a sign of a learner at work.
+void Learner::on(Ping& ping, Actions& actions) {
+  if (is_serving()) actions.emplace_back(AnswerPing{link_, ping.zxid});
+}
+
+void Learner::on(Sync& sync, Actions& actions) {
+  if (!is_serving()) return lose("SYNC out of turn");
+  actions.emplace_back(FromLeader{sync});
+}
+
+void Learner::on(Revalidated& answer, Actions& actions) {
+  if (!is_serving()) return lose("REVALIDATE out of turn");
+  actions.emplace_back(FromLeader{answer});
+}
+
+template <typename T>
+void Learner::on(T& message, Actions&) {
+  lose(concat("not a leader's message here: ", to_string(Message(std::move(message)))));
+}
+
+bool Learner::receives_stream() const {
+  return phase_ == Phase::kCatchingUp || phase_ == Phase::kSynchronized ||
+         phase_ == Phase::kServing;
+}
+
+// Kept until it is known what of it is committed. What a snapshot already holds may come again.
+void Learner::gather(Txn txn) {
+  if (txn.zxid <= last_received_) return;
+  const bool follows = txn.zxid == last_received_.next() ||
+                       (txn.zxid.epoch() > last_received_.epoch() && txn.zxid.counter() == 1);
+  if (!follows) {
+    return lose(concat("PROPOSAL ", hex_of(txn.zxid), " after ", hex_of(last_received_)));
+  }
+  last_received_ = txn.zxid;
+  gathered_.push_back(std::move(txn));
+}
+
+// What the leader declares committed while we catch up is logged as it comes: a history longer than
+// memory, or than initLimit, gets further with every attempt.
+void Learner::on_commit_point(Actions& actions) {
+  if (is_serving()) return journal_.deliver(commit_point_, actions);
+  if (phase_ != Phase::kCatchingUp) return;
+  for (; !gathered_.empty() && gathered_.front().zxid <= commit_point_; gathered_.pop_front()) {
+    journal_.append(std::move(gathered_.front()), actions);
+  }
+}
+
+void Learner::log(Txn txn, Actions& actions) {
+  const Zxid zxid = txn.zxid;
+  const WriteTicket written = journal_.append(std::move(txn), actions);
+  last_received_ = zxid;
+  if (!identity_.observer) acknowledge(zxid, written, actions);
+}
+
+void Learner::acknowledge(Zxid zxid, WriteTicket after, Actions& actions) {
+  send_when_durable(Ack{zxid}, after, actions);
+}
+
+void Learner::send_when_durable(Message message, WriteTicket after, Actions& actions) {
+  if (held_.empty() && journal_.is_durable(after)) {
+    actions.emplace_back(Send{link_, std::move(message)});
+  } else {
+    held_.push_back({after, std::move(message)});
+  }
+}
+
+void Learner::on_persisted(Actions& actions) {
+  for (; !held_.empty() && journal_.is_durable(held_.front().until); held_.pop_front()) {
+    actions.emplace_back(Send{link_, std::move(held_.front().message)});
+  }
+}
+
+void Learner::lose(std::string reason) {
+  if (!lost_) lost_ = std::move(reason);
+}
+
+std::string Learner::describe() const {
+  std::string_view phase;
+  switch (phase_) {
+    case Phase::kDialling:
+      phase = "dialling";
+      break;
+    case Phase::kDiscovery:
+      phase = "discovery";
+      break;
+    case Phase::kSynchronization:
+      phase = "synchronization";
+      break;
+    case Phase::kInstalling:
+      phase = "installing";
+      break;
+    case Phase::kCatchingUp:
+      phase = "catching-up";
+      break;
+    case Phase::kSynchronized:
+      phase = "synchronized";
+      break;
+    case Phase::kServing:
+      phase = "serving";
+      break;
+  }
+  return concat(phase, " leader=", leader_.value, " epoch=", epoch_.value,
+                " received=", hex_of(last_received_), " committed=", hex_of(commit_point_),
+                " gathered=", gathered_.size(), " held=", held_.size());
+}
+
+}  // namespace paddock::zab
