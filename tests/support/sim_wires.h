@@ -17,6 +17,7 @@ struct WireSpeed {
   Micros latency_max{2000};
   double slow_ratio = 0;  // of what is sent that takes up to slow_max instead
   Micros slow_max = millis(500);
+  bool breaks_lose = true;  // a connection that breaks loses some of what is on its way
 };
 
 // What lies between the servers, 1 to `servers`: whether bytes from one reach another, and when.
@@ -36,6 +37,11 @@ class SimWires {
   }
 
   void set_speed(const WireSpeed& speed) { speed_ = speed; }
+  // How many of the `count` that are on their way on a connection that breaks still arrive: the
+  // first ones.
+  std::size_t survivors(std::size_t count) {
+    return speed_.breaks_lose ? random_.below(count + 1) : count;
+  }
   Micros delay() {
     const Micros most = random_.chance(speed_.slow_ratio) ? speed_.slow_max : speed_.latency_max;
     return {random_.between(speed_.latency_min.value, most.value)};

@@ -1,6 +1,7 @@
 #include "tests/support/zab_checkers.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 #include "common/concat.h"
@@ -125,12 +126,11 @@ void ZabCheckers::proposed(ServerId server, const zab::Txn& txn) {
 
 void ZabCheckers::role_changed(ServerId server, const zab::RoleChanged& change) {
   View& seen = view(server);
-  const bool served = seen.role != zab::Role::kLooking;
-  if (served == (change.role != zab::Role::kLooking)) {
+  const zab::Role before = std::exchange(seen.role, change.role);
+  if (change.role == zab::Role::kLooking) return;
+  if (before != zab::Role::kLooking) {
     return fail("ML", server, "changes its role without looking for a leader in between");
   }
-  seen.role = change.role;
-  if (change.role == zab::Role::kLooking) return;
   seen.epoch = change.epoch;
   seen.fresh = true;
   if (!quorum_of([&](const View& voter) { return voter.image->current_epoch >= change.epoch; })) {
@@ -430,7 +430,10 @@ void ZabCheckers::learner_says(const View& learner, const ZabConversation& conve
       fail("ED", learner.id, "claims another acceptedEpoch than its disk has");
     }
   } else if (const auto* ack = std::get_if<zab::AckEpoch>(&message)) {
-    claim(learner, ack->last_zxid, ack->current_epoch.value_or(Epoch{}), "ACKEPOCH");
+    const Epoch epoch = ack->current_epoch.value_or(Epoch{});
+    // -1: it has nothing that it trusts, so it does not count.
+    const bool counts = ack->last_zxid >= Zxid{};
+    claim(learner, counts ? ack->last_zxid : learner.image->last(), epoch, "ACKEPOCH");
     if (learner.image->accepted_epoch < conversation.epoch()) {
       fail("EH", learner.id, "sends ACKEPOCH before acceptedEpoch is on disk");
     }

@@ -196,18 +196,24 @@ void ZabHost::on_maintain() {
   world_.queue.put_in({random_.between(1, 2 * options_.maintain_every.value)}, SimKind::kMaintain,
                       number(id()));
   if (!serves()) return;  // what it has may not be committed
-  const Zxid durable = disk_.image().last();
-  if (mutated(Mutation::kCheckpointTooFar)) {
-    disk_.checkpoint(disk_.image().recover(), durable);
-  } else {
-    disk_.checkpoint(state_.entries(), std::min(state_.last(), durable));
-  }
+  checkpoint();
   const std::vector<Entry>& checkpoint = disk_.image().checkpoint;
   if (checkpoint.empty() || random_.below(3) == 0) return;
-  const Zxid most = std::min(checkpoint.back().zxid, trim_limit());
-  const std::size_t count = log_.index_after(most);
-  if (count == 0) return;
-  const Zxid start = log_.txns()[random_.below(count)].txn.zxid;
+  const std::size_t count = log_.index_after(std::min(checkpoint.back().zxid, trim_limit()));
+  if (count > 0) trim(log_.txns()[random_.below(count)].txn.zxid);
+}
+
+void ZabHost::checkpoint() {
+  PADDOCK_CHECK(serves());
+  const Zxid durable = disk_.image().last();
+  if (mutated(Mutation::kCheckpointTooFar)) {
+    return disk_.checkpoint(disk_.image().recover(), durable);
+  }
+  disk_.checkpoint(state_.entries(), std::min(state_.last(), durable));
+}
+
+void ZabHost::trim(Zxid start) {
+  PADDOCK_CHECK(serves());
   disk_.trim(start);
   log_.trim(start);
   trace(TraceKind::kTrims, {}, bits(start));

@@ -82,6 +82,10 @@ class ZabHost final : public ClientService {
   void on_disk(std::uint64_t life);
   void on_pump(zab::LinkId link);
   void on_maintain();
+  // Only while it serves: what it has is committed. A checkpoint of what is on disk of it; and the
+  // log up to `start`, which the checkpoint makes needless, goes.
+  void checkpoint();
+  void trim(Zxid start);
 
   // --- its clients; only while it serves
   bool serves() const override { return running() && !paused_ && role_ != zab::Role::kLooking; }

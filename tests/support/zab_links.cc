@@ -204,7 +204,7 @@ void ZabLinks::hang_up(LinkEnd end) {
 // What was not yet across when a link broke: none, some or all of it is lost.
 void ZabLinks::cut_tail(LinkEnd end) {
   std::deque<Coming>& coming = link_end(end).coming;
-  coming.resize(random_.below(coming.size() + 1));
+  coming.resize(wires_.survivors(coming.size()));
 }
 
 // The end hears soon what it would else hear later, or never.

@@ -164,7 +164,7 @@ void ZabVotes::fly(ServerId from, ServerId to, zab::Notification notification) {
 
 // What was not yet across when a connection broke: none, some or all of it is lost.
 void ZabVotes::cut_tail(Lane& lane) {
-  lane.flying.resize(random_.below(lane.flying.size() + 1));
+  lane.flying.resize(wires_.survivors(lane.flying.size()));
 }
 
 void ZabVotes::notice(ServerId who, ServerId peer, bool reachable) {
