@@ -1,0 +1,75 @@
+// The checkers find each of a list of bugs that are put into the world around the engine
+// (zab_mutation.h) within a number of seeds. One that none of them found would be a hole in what
+// the seeds prove.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/concat.h"
+#include "tests/support/sim_ensemble.h"
+#include "tests/support/zab_mutation.h"
+
+namespace paddock::test {
+namespace {
+
+constexpr std::uint64_t kSeedsMax = 150;
+
+// Three or five voters with busy clients, and faults of all kinds.
+SimOptions busy(std::uint64_t seed, Mutation mutation) {
+  SimOptions options = SimOptions::random(seed);
+  options.voters = seed % 3 == 0 ? 5 : 3;
+  options.groups = 0;
+  options.observers = 1;
+  options.clients.clients = 6;
+  options.clients.pause_max = millis(50);
+  options.timing.max_notification = {1000};
+  options.host.maintain_every = seconds(2);
+  options.host.mutation = mutation;
+  return options;
+}
+
+FaultRates faults() {
+  FaultRates rates;
+  rates.stops = rates.torn_steps = rates.power_losses = rates.cuts = rates.severs = 6;
+  rates.slow_disks = rates.pauses = 3;
+  rates.down_max = rates.cut_max = rates.pause_max = rates.slow_disk_max = seconds(5);
+  return rates;
+}
+
+class Mutations : public testing::TestWithParam<int> {
+ protected:
+  Mutation mutation() const { return static_cast<Mutation>(GetParam()); }
+};
+
+TEST_P(Mutations, AreFound) {
+  for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
+    SimEnsemble sim(busy(seed, mutation()));
+    sim.start();
+    sim.inject(faults());
+    if (sim.run_for(seconds(60))) continue;
+    RecordProperty("seeds", static_cast<int>(seed));
+    RecordProperty("found", sim.violation());
+    return;
+  }
+  FAIL() << "nobody noticed in " << kSeedsMax << " seeds";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Mutations, testing::Range(1, kMutationCount), [](const auto& info) {
+  return std::string(name_of(static_cast<Mutation>(info.param)));
+});
+
+// Else what the others find might be something else.
+TEST(MutationsWithout, NothingIsFound) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    SimEnsemble sim(busy(seed, Mutation::kNone));
+    sim.start();
+    sim.inject(faults());
+    ASSERT_TRUE(sim.run_for(seconds(60))) << sim.report();
+  }
+}
+
+}  // namespace
+}  // namespace paddock::test

@@ -1,0 +1,327 @@
+#include "tests/support/sim_ensemble.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/concat.h"
+
+namespace paddock::test {
+
+namespace {
+
+int throwing_checks = 0;  // ThrowingChecks alive; simulations run on one thread
+
+[[noreturn]] void throw_check(std::string_view what) {
+  throw CheckFailed{std::string(what)};
+}
+
+WireSpeed calm() {
+  return {};
+}
+
+DiskImage image_with(const std::vector<zab::Txn>& history) {
+  DiskImage image;
+  for (const zab::Txn& txn : history) image.log.append(txn);
+  if (!history.empty()) image.accepted_epoch = image.current_epoch = history.back().zxid.epoch();
+  return image;
+}
+
+// Two epochs, if there are enough of them.
+std::vector<zab::Txn> history_of(std::size_t count) {
+  std::vector<zab::Txn> txns;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool second = i >= count / 2;
+    const std::size_t counter = second ? i - count / 2 + 1 : i + 1;
+    const auto zxid = Zxid::make(Epoch{second ? 2 : 1}, static_cast<std::uint32_t>(counter));
+    const Op op{SessionId{}, static_cast<std::int32_t>(i + 1), UINT64_MAX - i};
+    txns.push_back({zxid, encode(op)});
+  }
+  return txns;
+}
+
+}  // namespace
+
+ThrowingChecks::ThrowingChecks() {
+  if (throwing_checks++ == 0) set_check_hook(throw_check);
+}
+
+ThrowingChecks::~ThrowingChecks() {
+  if (--throwing_checks == 0) set_check_hook(nullptr);
+}
+
+std::shared_ptr<const zab::Ensemble> make_ensemble(std::size_t voters, std::size_t observers,
+                                                   std::size_t groups) {
+  auto ensemble = std::make_shared<zab::Ensemble>();
+  for (std::size_t i = 0; i < groups; ++i) {
+    ensemble->groups.push_back({static_cast<std::int64_t>(i + 1), {}});
+  }
+  for (std::size_t i = 0; i < voters + observers; ++i) {
+    zab::Member member;
+    member.id = {static_cast<std::int64_t>(i + 1)};
+    member.observer = i >= voters;
+    if (!member.observer && groups > 0) ensemble->groups[i % groups].servers.push_back(member.id);
+    ensemble->members.push_back(std::move(member));
+  }
+  return ensemble;
+}
+
+SimOptions SimOptions::random(std::uint64_t seed) {
+  Prng random(mix64(seed));
+  SimOptions options;
+  options.seed = seed;
+  constexpr std::size_t kVoters[] = {1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 7};
+  options.voters = kVoters[random.below(std::size(kVoters))];
+  options.observers = random.below(3) == 0 ? 1 + random.below(2) : 0;
+  if (random.below(16) == 0) {
+    options.groups = 3;
+    options.voters = 9;
+  }
+  constexpr std::int64_t kTicks[] = {100, 500, 2000};
+  constexpr std::int64_t kMaxNotifications[] = {1000, 5000, 60000};
+  options.clocks_drift = random.below(4) == 0;
+  options.timing.tick = {kTicks[random.below(std::size(kTicks))]};
+  options.timing.init_limit = static_cast<std::int32_t>(random.between(5, 10));
+  options.timing.sync_limit = static_cast<std::int32_t>(random.between(5, 8));
+  options.timing.max_notification = {kMaxNotifications[random.below(std::size(kMaxNotifications))]};
+  options.timing.finalize_wait = {random.below(2) == 0 ? 200 : 20};
+  options.wires.latency_max = {random.between(200, 20'000)};
+  options.wires.slow_ratio = random.below(2) == 0 ? 0 : random.ratio() * 0.1;
+  options.wires.slow_max = {random.between(20'000, 2'000'000)};
+  options.clients.clients = random.below(8);
+  options.clients.pause_max = {random.between(2'000, 1'000'000)};
+  options.host.disk_max = {random.between(500, 50'000)};
+  options.host.group_commit = random.below(4) != 0;
+  options.host.pump_txns = 1 + random.below(16);
+  options.host.pump_max = {random.between(0, 20'000)};
+  options.host.maintain_every = {random.below(4) == 0 ? 0 : random.between(100'000, 20'000'000)};
+  options.history = random.below(2) == 0 ? 0 : random.below(200);
+  return options;
+}
+
+std::string SimOptions::describe() const {
+  return concat("seed ", seed, ": ", voters, " voters, ", observers, " observers, ", groups,
+                " groups, ", clients.clients, " clients, tick ", timing.tick.value,
+                "ms, initLimit ", timing.init_limit, ", syncLimit ", timing.sync_limit,
+                ", notifications up to ", timing.max_notification.value, "ms, latency up to ",
+                wires.latency_max.value, "us, disk up to ", host.disk_max.value, "us, ", history,
+                " transactions before", clocks_drift ? ", clocks drift" : "");
+}
+
+SimEnsemble::SimEnsemble(SimOptions options)
+    : options_(std::move(options)),
+      random_(options_.seed),
+      ensemble_(make_ensemble(options_.voters, options_.observers, options_.groups)),
+      trace_(options_.trace_kept),
+      wires_(ensemble_->members.size(), options_.wires, random_.fork()),
+      mutator_(options_.host.mutation, random_.fork()),
+      links_(queue_, wires_, *this, mutator_, random_.fork()),
+      votes_(queue_, wires_, *this, random_.fork()),
+      checkers_(*ensemble_),
+      clients_(queue_, checkers_, options_.clients, random_.fork()),
+      faults_({queue_, wires_, links_, votes_, trace_, hosts_}, random_.fork()) {
+  const std::vector<zab::Txn> history = history_of(options_.history);
+  checkers_.preload(history);
+  const HostWorld world{queue_, votes_, links_, checkers_, trace_, clients_};
+  for (const zab::Member& member : ensemble_->members) {
+    HostOptions host = options_.host;
+    host.membership = {member.id, ensemble_, options_.timing};
+    if (options_.clocks_drift) host.clock_rate = random_.between(500'000, 2'000'000);
+    hosts_.push_back(
+        std::make_unique<ZabHost>(world, std::move(host), image_with(history), random_.fork()));
+  }
+}
+
+SimEnsemble::~SimEnsemble() = default;
+
+void SimEnsemble::start() {
+  std::vector<ClientService*> servers;
+  for (const auto& host : hosts_) {
+    host->start();
+    servers.push_back(host.get());
+  }
+  clients_.start(std::move(servers));
+}
+
+void SimEnsemble::inject(const FaultRates& rates) {
+  rates_ = rates;
+  faults_.inject(rates);
+}
+
+void SimEnsemble::stop_faults() {
+  wires_.set_speed(calm());
+  faults_.stop();
+}
+
+bool SimEnsemble::run_for(Micros span) {
+  return run_until(queue_.now() + span);
+}
+
+bool SimEnsemble::run_until(Micros until) {
+  const ThrowingChecks throwing;
+  try {
+    while (ok()) {
+      const std::optional<SimEvent> event = queue_.take(until);
+      if (!event) break;
+      dispatch(*event);
+    }
+  } catch (const CheckFailed& failed) {
+    checkers_.fail("check", ServerId{}, failed.what);
+  }
+  return ok();
+}
+
+// The `what` that has to come about, or else it is a violation of LV.
+template <typename Done>
+bool SimEnsemble::runs_until(const Done& done, Micros limit, std::string_view what) {
+  while (ok() && !done() && queue_.now() < limit) {
+    run_until(std::min(limit, queue_.now() + millis(20)));
+  }
+  if (ok() && !done()) checkers_.fail("LV", ServerId{}, what);
+  return ok();
+}
+
+bool SimEnsemble::converges_within(Micros limit) {
+  const Micros until = queue_.now() + limit;
+  if (!runs_until([&] { return all_serve(); }, until, "not all serve under one leader")) {
+    return false;
+  }
+  const std::uint64_t before = clients_.acknowledged();
+  const bool writes = options_.clients.clients > 0;
+  if (!runs_until([&] { return !writes || clients_.acknowledged() > before; }, until,
+                  "no write is acknowledged any more")) {
+    return false;
+  }
+  clients_.stop();
+  if (!runs_until([&] { return clients_.waiting() == 0; }, until, "a client waits for an answer")) {
+    return false;
+  }
+  if (!runs_until([&] { return all_serve() && all_equal(); }, until, "the servers differ")) {
+    return false;
+  }
+  // And so it stays: nobody loses a peer that is well.
+  const Epoch epoch = only_leader()->epoch();
+  const Millis calm_for = options_.timing.sync_timeout();
+  if (!run_for(millis(3 * calm_for.value))) return false;
+  if (!all_serve() || only_leader()->epoch() != epoch) {
+    checkers_.fail("LV", ServerId{}, "a leader is given up without a cause");
+  }
+  return ok();
+}
+
+Micros SimEnsemble::patience() const {
+  const zab::Timing& timing = options_.timing;
+  const std::int64_t waits =
+      timing.max_notification.value + timing.init_timeout().value + timing.sync_timeout().value;
+  return seconds(30) + millis((options_.clocks_drift ? 8 : 4) * waits);
+}
+
+const ZabHost* SimEnsemble::only_leader() const {
+  const ZabHost* leader = nullptr;
+  for (const auto& host : hosts_) {
+    if (!host->running() || host->role() != zab::Role::kLeading) continue;
+    if (leader != nullptr) return nullptr;
+    leader = host.get();
+  }
+  return leader;
+}
+
+bool SimEnsemble::all_serve() const {
+  const ZabHost* leader = only_leader();
+  if (leader == nullptr) return false;
+  return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    if (!host->serves() || host->epoch() != leader->epoch()) return false;
+    return host.get() == leader || host->leader() == leader->id();
+  });
+}
+
+bool SimEnsemble::all_equal() const {
+  const std::vector<Entry>& committed = checkers_.committed();
+  const Entry last = committed.empty() ? Entry{} : committed.back();
+  return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& host) {
+    return host->state().size() == committed.size() && host->state().digest() == last.digest &&
+           host->disk().image().last() == last.zxid && host->disk().pending().empty() &&
+           host->replica()->outstanding() == 0;
+  });
+}
+
+std::string SimEnsemble::report() const {
+  std::string text =
+      concat(options_.describe(), "\n", rates_.describe(), "\nafter ", queue_.now().value / 1000,
+             "ms: ", checkers_.violation(), "\n", trace_.to_text());
+  for (const auto& host : hosts_) text += concat(host->describe(), "\n");
+  return text;
+}
+
+ZabHost& SimEnsemble::host(ServerId server) const {
+  const auto i = static_cast<std::size_t>(server.value - 1);
+  PADDOCK_CHECK(i < hosts_.size());
+  return *hosts_[i];
+}
+
+void SimEnsemble::dispatch(const SimEvent& event) {
+  const ServerId a{event.a};
+  const ServerId b{static_cast<std::int64_t>(event.b)};
+  switch (event.kind) {
+    case SimKind::kTimer:
+      return host(a).on_timer();
+    case SimKind::kDisk:
+      return host(a).on_disk(event.b);
+    case SimKind::kPump:
+      return host(a).on_pump(zab::LinkId{event.b});
+    case SimKind::kMaintain:
+      return host(a).on_maintain();
+    case SimKind::kDial:
+      return links_.on_dial(event.b);
+    case SimKind::kDialFailed:
+      return links_.on_dial_failed(event.b);
+    case SimKind::kLink:
+      return links_.on_link({event.b, static_cast<Side>(event.a)});
+    case SimKind::kVoteDial:
+      return votes_.on_dial(a, b);
+    case SimKind::kVote:
+      return votes_.on_vote(a, b);
+    case SimKind::kVoteReady:
+      return votes_.on_ready(a, b);
+    case SimKind::kVoteNotice:
+      return votes_.on_notice(a, event.b);
+    case SimKind::kClient:
+      return clients_.on_client(event.a);
+    case SimKind::kFault:
+      return faults_.on_fault();
+    case SimKind::kRestart:
+      return faults_.on_restart(a);
+    case SimKind::kResume:
+      return faults_.on_resume(a, event.b);
+    case SimKind::kHeal:
+      return faults_.on_heal(event.b);
+    case SimKind::kDiskRecovers:
+      return faults_.on_disk_recovers(a);
+  }
+}
+
+Presence SimEnsemble::presence(ServerId server) const {
+  return host(server).presence();
+}
+
+void SimEnsemble::hand(ServerId to, zab::Event event) {
+  host(to).take(std::move(event));
+}
+
+void SimEnsemble::hand_snapshot(ServerId to, zab::LinkId link, Snapshot snapshot) {
+  host(to).take_snapshot(link, std::move(snapshot));
+}
+
+void SimEnsemble::says(LinkEnd end, const Speech& speech) {
+  checkers_.says(end, links_.server(end), links_.peer(end), speech);
+}
+
+void SimEnsemble::hears(LinkEnd end, const Speech& speech) {
+  checkers_.hears(end, links_.server(end), speech);
+}
+
+void SimEnsemble::ended(LinkEnd end) {
+  checkers_.ended(end);
+}
+
+}  // namespace paddock::test

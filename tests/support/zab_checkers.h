@@ -1,0 +1,145 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "tests/support/zab_conversation.h"
+#include "tests/support/zab_disk.h"
+#include "tests/support/zab_links.h"
+#include "tests/support/zab_model.h"
+#include "zab/action.h"
+#include "zab/ensemble.h"
+
+namespace paddock::test {
+
+// Looks at all servers of an ensemble at once, keeps what no server knows, and says what is the
+// first thing wrong. The properties and their codes are those of fault-catalogue.md, section 3.1,
+// over everything that ever happened in the run, not only over what is so now:
+//
+//   IN   what is exposed was proposed, by the leader of its epoch, and is exposed once
+//   TO, AG, PC  what servers expose are prefixes of one history
+//   LPO, GPO    that history has no gap within an epoch, and its epochs rise
+//   PI   no transaction of an earlier epoch is exposed first after a later leader began to serve
+//   OL   one leader for each epoch
+//   CNL  what was exposed is, and stays, on the disks of a quorum, and in every later leader
+//   AD   an ACK is for what is on disk
+//   EH   currentEpoch is on disk after the history it stands for; epochs never go back
+//   ED   what a server claims in a vote or in discovery is on its disk, and all that it ever
+//        acknowledged is in it
+//   LC   a log has no gap
+//   SW   a process numbers its writes 1, 2, 3 ...
+//   ML   messages come in turn
+//   FO   a session's writes are committed in their order, with none left out
+//   CF   only voters vote, lead and count
+//
+// A state counts as exposed, and its last transaction as committed, from when a server that serves
+// has it: before that, a server may well have in its state what is not committed, as after a start.
+class ZabCheckers {
+ public:
+  explicit ZabCheckers(const zab::Ensemble& ensemble);
+
+  // All four outlive this.
+  void watch(ServerId server, const DiskImage& image, const ModelLog& log,
+             const StateMachine& state);
+  // What every server begins with.
+  void preload(const std::vector<zab::Txn>& txns);
+
+  bool ok() const { return violation_.empty(); }
+  const std::string& violation() const { return violation_; }  // "PC: server 2 ..."; empty: none
+  // For those who check something else.
+  void fail(std::string_view code, ServerId server, std::string_view what);
+
+  // --- what happens, when it does
+  void started(ServerId server);
+  void stopped(ServerId server);
+  void proposed(ServerId server, const zab::Txn& txn);
+  void role_changed(ServerId server, const zab::RoleChanged& change);
+  void delivered(ServerId server);  // the state has one more
+  void asked(ServerId server, const DiskWrite& write);
+  void written(ServerId server, const DiskWrite& write);  // it is on the disk now
+  void notified(ServerId server, ServerId to, const zab::Notification& notification);
+  void says(LinkEnd end, ServerId server, ServerId peer, const Speech& speech);
+  void hears(LinkEnd end, ServerId server, const Speech& speech);
+  void ended(LinkEnd end);
+  void step_ended(ServerId server);
+
+  // Everything that was ever exposed.
+  const std::vector<Entry>& committed() const { return committed_; }
+  bool is_committed(Zxid zxid) const;
+  std::uint64_t elections() const { return elections_; }  // that ended with a leader who serves
+  bool serves(ServerId server) const { return view(server).role != zab::Role::kLooking; }
+  zab::Role role(ServerId server) const { return view(server).role; }
+  Epoch epoch(ServerId server) const { return view(server).epoch; }
+
+ private:
+  // What is seen and remembered of a server.
+  struct View {
+    ServerId id;
+    const DiskImage* image = nullptr;
+    const ModelLog* log = nullptr;
+    const StateMachine* state = nullptr;
+    bool running = false;
+    zab::Role role = zab::Role::kLooking;
+    Epoch epoch;
+    bool fresh = false;  // began to serve in this step
+    std::uint64_t last_ticket = 0;
+    std::int64_t election_epoch = 0;
+    Zxid acked;
+    Epoch accepted_epoch;  // on disk, when last looked at
+    Epoch current_epoch;
+  };
+  // What is known of an epoch.
+  struct Leadership {
+    std::optional<ServerId> leader;
+    std::optional<Entry> initial;     // the end of the history that it begins with
+    std::vector<zab::Txn> proposals;  // by counter, from 1
+    bool served = false;              // somebody led in it, and served
+  };
+
+  View& view(ServerId server);
+  const View& view(ServerId server) const;
+  void claim_leadership(const View& leader, Epoch epoch);
+  void claim(const View& server, Zxid zxid, Epoch epoch, std::string_view where);
+  void expose(View& server);
+  void commit(const View& server, const Entry& entry);
+  void check_origin(const View& server, const Entry& last, const Entry& entry);
+  void check_session(const View& server, const zab::Txn& txn);
+  void check_appended(const View& server, std::size_t count);
+  void check_epochs(View& server);
+  void check_kept(const View& server);
+  void check_payload(const View& server, const zab::Txn& txn);
+
+  void learner_says(const View& learner, const ZabConversation& conversation,
+                    const zab::Message& message);
+  void learner_acks(View& learner, const ZabConversation& conversation, Zxid zxid);
+  void leader_says(const View& leader, const ZabConversation& conversation,
+                   const zab::Message& message);
+  std::string converse(LinkEnd end, Side speaker, const Speech& speech);
+  ZabConversation& conversation(LinkEnd end);
+
+  template <typename Holds>
+  bool quorum_of(const Holds& holds) const;
+  const zab::Txn* proposal(Zxid zxid) const;
+
+  const zab::Ensemble& ensemble_;
+  std::vector<bool> quorums_;  // by the set of servers, as bits
+  std::vector<View> views_;    // by id
+  std::map<Epoch, Leadership> epochs_;
+  Epoch established_;  // the latest one that somebody serves in, or did
+  std::vector<Entry> committed_;
+  std::unordered_map<SessionId, std::int32_t> last_cxid_;  // of what is committed
+  std::unordered_map<std::uint64_t, ZabConversation> conversations_;
+  std::uint64_t elections_ = 0;
+  std::string violation_;
+};
+
+// Whether these servers, as bits from that of server 1 on, may decide: counted here once more,
+// apart from what is tested.
+bool model_quorum(const zab::Ensemble& ensemble, std::uint32_t servers);
+
+}  // namespace paddock::test
