@@ -98,7 +98,6 @@ void ZabCheckers::started(ServerId server) {
   View& seen = view(server);
   seen.running = true;
   seen.last_ticket = 0;
-  seen.election_epoch = 0;
 }
 
 void ZabCheckers::stopped(ServerId server) {
@@ -333,13 +332,8 @@ void ZabCheckers::check_kept(const View& server) {
 // --- claims
 
 void ZabCheckers::notified(ServerId server, ServerId to, const zab::Notification& notification) {
-  View& seen = view(server);
   if (server == to) return fail("ML", server, "notifies itself");
   if (notification.state != zab::ServerState::kLooking) return;
-  if (notification.election_epoch < seen.election_epoch) {
-    return fail("ED", server, "goes back to an earlier round of the election");
-  }
-  seen.election_epoch = notification.election_epoch;
   const zab::Member& member = ensemble_.members[static_cast<std::size_t>(server.value - 1)];
   if (member.observer) return;
   const zab::Vote& vote = notification.vote;
@@ -347,7 +341,7 @@ void ZabCheckers::notified(ServerId server, ServerId to, const zab::Notification
   if (candidate >= ensemble_.members.size() || ensemble_.members[candidate].observer) {
     return fail("CF", server, "votes for who cannot lead");
   }
-  if (vote.leader == server) claim(seen, vote.zxid, vote.peer_epoch, "a vote");
+  if (vote.leader == server) claim(view(server), vote.zxid, vote.peer_epoch, "a vote");
 }
 
 void ZabCheckers::claim(const View& server, Zxid zxid, Epoch epoch, std::string_view where) {

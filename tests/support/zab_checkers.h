@@ -88,7 +88,6 @@ class ZabCheckers {
     Epoch epoch;
     bool fresh = false;  // began to serve in this step
     std::uint64_t last_ticket = 0;
-    std::int64_t election_epoch = 0;
     Zxid acked;
     Epoch accepted_epoch;  // on disk, when last looked at
     Epoch current_epoch;

@@ -45,7 +45,7 @@ std::string FaultRates::describe() const {
 void ZabFaults::inject(const FaultRates& rates) {
   const bool had_some = rates_.total() > 0;
   rates_ = rates;
-  if (!had_some) schedule();
+  if (!had_some && rates.total() > 0) schedule();
 }
 
 void ZabFaults::stop() {

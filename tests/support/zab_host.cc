@@ -129,6 +129,14 @@ void ZabHost::spare() {
   disk_fails_ = false;
 }
 
+void ZabHost::hurry() {
+  const HostOptions usual;
+  options_.disk_max = usual.disk_max;
+  options_.group_commit = true;
+  options_.pump_max = {};
+  options_.pump_txns = UINT64_MAX;
+}
+
 Presence ZabHost::presence() const {
   if (running()) return Presence::kUp;
   return dark_ ? Presence::kDark : Presence::kDown;

@@ -69,6 +69,8 @@ class ZabHost final : public ClientService {
   void fail_disk() { disk_fails_ = true; }
   // What it was to end by, and has not ended by yet, does not happen.
   void spare();
+  // From now on its disk is a good one, and it sends a history as fast as it can.
+  void hurry();
 
   Presence presence() const;
   bool running() const { return replica_ != nullptr; }

@@ -11,6 +11,8 @@ namespace paddock::test {
 
 namespace {
 
+constexpr Micros kDiskStallMax = seconds(10);
+
 std::uint64_t bits(Zxid zxid) {
   return static_cast<std::uint64_t>(zxid.value);
 }
@@ -213,8 +215,9 @@ void ZabHost::begin_writes() {
   writing_ = true;
   being_written_ = options_.group_commit ? disk_.pending().size() : 1;
   const auto usual = random_.between(options_.disk_min.value, options_.disk_max.value);
-  const auto taken = static_cast<std::int64_t>(static_cast<double>(usual) * disk_factor_);
-  world_.queue.put_in({taken}, SimKind::kDisk, static_cast<std::uint32_t>(id().value), life_);
+  const auto slowed = static_cast<std::int64_t>(static_cast<double>(usual) * disk_factor_);
+  const Micros taken = std::min(Micros{slowed}, kDiskStallMax);
+  world_.queue.put_in(taken, SimKind::kDisk, static_cast<std::uint32_t>(id().value), life_);
 }
 
 // --- the state machine and its clients

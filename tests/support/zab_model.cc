@@ -89,7 +89,7 @@ bool ModelLog::holds(const Entry& entry) const {
 }
 
 bool DiskImage::holds(const Entry& entry) const {
-  if (log.holds(entry)) return true;
+  if (entry == Entry{} || log.holds(entry)) return true;  // all begin with nothing
   const std::size_t count = count_upto(checkpoint, entry.zxid);
   return count > 0 && checkpoint[count - 1] == entry;
 }
