@@ -71,7 +71,7 @@ class ElectionTransport::Impl {
   Impl(asio::io_context& loop, NameLookup& lookup, Options options, ElectionEvents& events);
   ~Impl();
 
-  Result<void> set_listening(const std::vector<HostPort>& addresses);
+  Result<void> set_listening(const std::vector<HostPort>& addresses, HostPort advertised);
   std::uint16_t port() const { return listener_.port(); }
   void set_members(Members members);
   void send(ServerId to, const zab::Notification& notification);
@@ -159,6 +159,7 @@ class ElectionTransport::Impl {
   const StreamOptions stream_options_;
   ElectionEvents& events_;
   PeerListener listener_;
+  HostPort advertised_;
   std::map<ServerId, Peer> peers_;
   std::list<ConnectionPtr> openings_;  // the oldest first
   std::int64_t next_nameless_ = -1;
@@ -182,7 +183,9 @@ ElectionTransport::Impl::~Impl() {
   for (auto& [sid, peer] : peers_) give_up(peer);
 }
 
-Result<void> ElectionTransport::Impl::set_listening(const std::vector<HostPort>& addresses) {
+Result<void> ElectionTransport::Impl::set_listening(const std::vector<HostPort>& addresses,
+                                                    HostPort advertised) {
+  advertised_ = std::move(advertised);
   listener_.close();
   PADDOCK_TRY_DO(listener_.set_addresses(addresses));
   return listener_.listen();
@@ -367,7 +370,7 @@ void ElectionTransport::Impl::on_no_dial_back(ServerId sid) {
 }
 
 SharedBytes ElectionTransport::Impl::opening() const {
-  HostPort own = options_.advertised;
+  HostPort own = advertised_;
   if (own.port == 0) own.port = port();
   return std::make_shared<const Bytes>(zab::encode_opening({options_.self, {std::move(own)}}));
 }
@@ -547,8 +550,9 @@ ElectionTransport::ElectionTransport(asio::io_context& loop, NameLookup& lookup,
     : impl_(std::make_unique<Impl>(loop, lookup, std::move(options), events)) {}
 ElectionTransport::~ElectionTransport() = default;
 
-Result<void> ElectionTransport::set_listening(const std::vector<HostPort>& addresses) {
-  return impl_->set_listening(addresses);
+Result<void> ElectionTransport::set_listening(const std::vector<HostPort>& addresses,
+                                              HostPort advertised) {
+  return impl_->set_listening(addresses, std::move(advertised));
 }
 std::uint16_t ElectionTransport::port() const {
   return impl_->port();

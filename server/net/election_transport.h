@@ -51,7 +51,6 @@ class ElectionTransport {
  public:
   struct Options {
     ServerId self{};
-    HostPort advertised{};  // in the opening; with port 0 the one that is listened on
     Millis connect_timeout{5000};
     Millis opening_timeout{10'000};  // of whoever dials, for saying who it is
     Millis dial_back_timeout{1000};  // of the larger one, once the smaller one has dialled
@@ -71,7 +70,9 @@ class ElectionTransport {
   ~ElectionTransport();
 
   // Listens at these addresses instead of those before. Host "": every interface. Port 0: any.
-  Result<void> set_listening(const std::vector<HostPort>& addresses);
+  // `advertised` is where others can dial this server, as it tells them; with port 0, that which is
+  // listened on.
+  Result<void> set_listening(const std::vector<HostPort>& addresses, HostPort advertised);
   std::uint16_t port() const;  // that of the first address; 0: none
 
   // Replaces all known addresses. Connections go on, but for those with servers whose addresses

@@ -62,23 +62,23 @@ inline void settle(boost::asio::io_context& loop) {
 class RawPeer : public std::enable_shared_from_this<RawPeer> {
  public:
   explicit RawPeer(Tcp::socket socket) : socket_(std::move(socket)) {}
-  static std::shared_ptr<RawPeer> connect(boost::asio::io_context& loop, std::uint16_t port) {
+  static std::shared_ptr<RawPeer> connect(boost::asio::io_context& loop, std::uint16_t port,
+                                          std::size_t bytes_wanted = SIZE_MAX) {
     Tcp::socket socket(loop);
     error_code ec;
     socket.connect(loopback(port), ec);
     EXPECT_FALSE(ec) << ec.message();
     auto peer = std::make_shared<RawPeer>(std::move(socket));
-    peer->read();
+    peer->read_on(bytes_wanted);
     return peer;
   }
 
-  void read() {
-    socket_.async_read_some(boost::asio::buffer(room_),
-                            [self = shared_from_this()](error_code ec, std::size_t bytes) {
-                              self->on_read(ec, bytes);
-                            });
+  // Reads until it has got so much more, which may be a little more than that.
+  void read_on(std::size_t bytes = SIZE_MAX) {
+    wanted_ = bytes > SIZE_MAX - received.size() ? SIZE_MAX : received.size() + bytes;
+    if (!reading_ && received.size() < wanted_) read();
   }
-  // Only what the system takes at once.
+  // Little enough for the system to take it at once.
   void send(ByteView bytes) {
     error_code ec;
     boost::asio::write(socket_, boost::asio::buffer(bytes.data(), bytes.size()), ec);
@@ -96,12 +96,19 @@ class RawPeer : public std::enable_shared_from_this<RawPeer> {
   Tcp::socket& socket() { return socket_; }
 
   Bytes received;
-  std::vector<std::size_t> reads;       // how many bytes each one brought
-  std::size_t bytes_wanted = SIZE_MAX;  // after that many it reads no more
+  std::vector<std::size_t> reads;  // how many bytes each one brought
   bool closed = false;
   error_code why;  // eof, or reset
 
  private:
+  void read() {
+    reading_ = true;
+    socket_.async_read_some(boost::asio::buffer(room_),
+                            [self = shared_from_this()](error_code ec, std::size_t bytes) {
+                              self->reading_ = false;
+                              self->on_read(ec, bytes);
+                            });
+  }
   void on_read(error_code ec, std::size_t bytes) {
     received.insert(received.end(), room_.begin(),
                     room_.begin() + static_cast<std::ptrdiff_t>(bytes));
@@ -109,13 +116,15 @@ class RawPeer : public std::enable_shared_from_this<RawPeer> {
     if (ec) {
       closed = true;
       why = ec;
-    } else if (received.size() < bytes_wanted) {
+    } else if (received.size() < wanted_) {
       read();
     }
   }
 
   Tcp::socket socket_;
   std::array<std::uint8_t, 65536> room_;
+  std::size_t wanted_ = 0;
+  bool reading_ = false;
 };
 using RawPeerPtr = std::shared_ptr<RawPeer>;
 
@@ -137,7 +146,7 @@ class RawListener {
     acceptor_.async_accept([this](error_code ec, Tcp::socket socket) {
       if (ec == boost::asio::error::operation_aborted) return;
       accepted.push_back(std::make_shared<RawPeer>(std::move(socket)));
-      if (reads) accepted.back()->read();
+      if (reads) accepted.back()->read_on();
       accept();
     });
   }
