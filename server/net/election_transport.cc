@@ -117,7 +117,7 @@ class ElectionTransport::Impl {
   void on_opening(const ConnectionPtr& connection, const zab::Opening& opening);
   void on_challenge(ServerId sid, std::vector<HostPort> addresses);
   void dial_back(ServerId sid, const std::vector<HostPort>& addresses);
-  void refuse(ConnectionPtr connection, std::string_view why);
+  void refuse(const ConnectionPtr& connection, std::string_view why);
 
   void dial(ServerId sid, const std::vector<HostPort>& addresses,
             std::vector<HostPort> otherwise = {});
@@ -252,14 +252,16 @@ std::string ElectionTransport::Impl::describe() const {
 void ElectionTransport::Impl::on_stream(std::unique_ptr<PeerStream> stream) {
   // Who means it says who it is at once: the one that has been silent longest is worth least.
   if (openings_.size() >= options_.openings_max) {
-    refuse(openings_.front(), "too many connections that have not said who they are");
+    const ConnectionPtr oldest = openings_.front();
+    refuse(oldest, "too many connections that have not said who they are");
   }
   auto connection = std::make_shared<Connection>(loop_, std::move(stream));
   openings_.push_back(connection);
   connection->timer.expires_after(duration(options_.opening_timeout));
-  connection->timer.async_wait([this, connection](error_code ec) {
-    if (ec || !connection->open || connection->peer) return;
-    refuse(connection, "it does not say who it is");
+  connection->timer.async_wait([this, weak = std::weak_ptr(connection)](error_code ec) {
+    const ConnectionPtr waiting = weak.lock();
+    if (ec || !waiting || !waiting->open || waiting->peer) return;
+    refuse(waiting, "it does not say who it is");
   });
   read(connection);
 }
@@ -313,7 +315,7 @@ void ElectionTransport::Impl::dial_back(ServerId sid, const std::vector<HostPort
   addresses.empty() ? dial(sid, configured) : dial(sid, addresses, configured);
 }
 
-void ElectionTransport::Impl::refuse(ConnectionPtr connection, std::string_view why) {
+void ElectionTransport::Impl::refuse(const ConnectionPtr& connection, std::string_view why) {
   if (const auto ok = refusals_.admit(now())) {
     LOG(WARNING) << "election port: closed a connection from " << connection->stream->remote()
                  << ": " << printable(why) << suppressed_note(ok);
@@ -485,7 +487,6 @@ void ElectionTransport::Impl::on_written(const ConnectionPtr& connection) {
 
 void ElectionTransport::Impl::close(Connection& connection) {
   connection.open = false;
-  connection.timer.cancel();
   connection.stream->close();
 }
 

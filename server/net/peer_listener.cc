@@ -27,7 +27,6 @@ struct PeerListener::Port {
     owner = nullptr;
     error_code ignored;  // nothing is left to do about it
     acceptor.close(ignored);
-    retry.cancel();
   }
 
   PeerListener* owner;  // null: closed
@@ -94,7 +93,7 @@ Result<void> PeerListener::set_addresses(const std::vector<HostPort>& addresses)
 Result<void> PeerListener::listen() {
   if (!ports_.empty()) return {};
   for (const Address& address : addresses_) {
-    if (const auto listening = listen_at(address); !listening) {
+    if (auto listening = listen_at(address); !listening) {
       close();
       return listening;
     }
@@ -148,8 +147,9 @@ void PeerListener::accept(const std::shared_ptr<Port>& port) {
                  << "; connections that exist go on" << suppressed_note(ok);
     }
     port->retry.expires_after(std::chrono::milliseconds(100));
-    port->retry.async_wait([port](error_code) {
-      if (port->owner != nullptr) accept(port);
+    port->retry.async_wait([weak = std::weak_ptr(port)](error_code) {
+      const auto open = weak.lock();
+      if (open && open->owner != nullptr) accept(open);
     });
   });
 }

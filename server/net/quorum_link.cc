@@ -290,8 +290,9 @@ void QuorumLink::arm_timer(Millis at) {
   if (timer_at_ && *timer_at_ <= at) return;
   timer_at_ = at;
   timer_.expires_after(std::chrono::milliseconds(std::max(at - now(), Millis{}).value));
-  timer_.async_wait([self = shared_from_this()](error_code ec) {
-    if (!ec && self->state_ != State::kEnded) self->on_timer();
+  timer_.async_wait([weak = weak_from_this()](error_code ec) {
+    const auto self = weak.lock();
+    if (!ec && self && self->state_ != State::kEnded) self->on_timer();
   });
 }
 
@@ -348,7 +349,6 @@ void QuorumLink::abandon() {
 void QuorumLink::release() {
   state_ = State::kEnded;
   stream_->close();
-  timer_.cancel();
   queue_.clear();
   queued_bytes_ = 0;
   sink_ = nullptr;

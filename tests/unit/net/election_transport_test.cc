@@ -520,6 +520,18 @@ TEST_F(ElectionTransportTest, LooksANameUpAgainForEachDial) {
   EXPECT_EQ(lookup_.asked, (std::vector<std::string>{"peer", "peer"}));
 }
 
+TEST_F(ElectionTransportTest, FindsMembersByTheirRealNames) {
+  const auto system = make_system_lookup(loop_);
+  Server& one = servers_.emplace_back(loop_, *system, 1);
+  Server& two = servers_.emplace_back(loop_, *system, 2);
+  one.listen({"localhost", 0});
+  two.listen({"localhost", 0});
+  one.know({{ServerId{2}, {{"localhost", two.port()}}}});
+  one.send(2, 1);
+  ASSERT_TRUE(until([&] { return two.heard_from(1, 1); }));
+  servers_.clear();
+}
+
 TEST_F(ElectionTransportTest, SpeaksIPv6) {
   Server& one = server(1);
   Server& two = server(2);
