@@ -30,6 +30,23 @@ inline constexpr std::size_t kOutgoingBytesPerConnectionMax = 64u << 20;
 // Above this, the io thread reads no more requests from the connection.
 inline constexpr std::size_t kOutgoingBytesPauseReading = 1u << 20;
 
+// Connections to the election port that have not said yet who they are; the oldest makes room.
+inline constexpr std::size_t kElectionOpeningsMax = 64;
+
+// Servers on the election port that are in no configuration: joiners, observers without a number.
+inline constexpr std::size_t kElectionStrangersMax = 256;
+
+// Links that learners dialled. One that never said anything makes room.
+inline constexpr std::size_t kAcceptedLinksMax = 1024;
+
+// What waits for one link's socket, transactions included. A learner that falls behind further than
+// this is cut off, and synchronizes anew from where it is.
+inline constexpr std::size_t kLinkQueueBytesMax = 256u << 20;
+
+// Endpoints that one dial tries at once, and names that are looked up at once.
+inline constexpr std::size_t kDialEndpointsMax = 16;
+inline constexpr std::size_t kNameLookupsMax = 32;
+
 static_assert(kHandshakeFrameBytesMax < kJuteMaxBufferDefault);
 static_assert(kOutgoingBytesPauseReading < kOutgoingBytesPerConnectionMax);
 
