@@ -209,7 +209,9 @@ TEST_F(CoreTest, DescribesItselfInOneLine) {
   request(1, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
   step(CheckpointWritten{Zxid{1}});
   EXPECT_EQ(core().describe(),
-            "leading epoch=0 proposed=0x2 committed=0x1 outstanding=1 applied=0x1 "
+            "sid=0 leading logged=0x2 durable=0x1 delivered=0x1 acceptedEpoch=0 currentEpoch=0: "
+            "broadcast epoch=0 proposed=0x2 committed=0x1 outstanding=1 learners=0 attached=0 "
+            "applied=0x1 "
             "checkpointed=0x1 waiting=1 sessions=1");
 }
 
