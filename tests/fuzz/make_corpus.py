@@ -118,6 +118,8 @@ def add_text_seeds(corpus):
         entries = record.get("acl") if isinstance(record, dict) else None
         if isinstance(entries, list):
             corpus.add("text", b"\x03" + encode_acl(entries))
+    corpus.add("text", b"\x03" + encode_acl(
+        [{"perms": 31, "id": {"scheme": "auth", "id": name}} for name in ("a", "b")]))
     for auth in ("digest\x00bob:secret", "digest\x00", "super\x00super:secret", "ip\x001.2.3.4",
                  "world\x00anyone", "ensemble\x00a", "sasl\x00bob", "x509\x00CN=a", "none\x00"):
         corpus.add("text", b"\x04" + auth.encode())
