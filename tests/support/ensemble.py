@@ -59,7 +59,7 @@ class Member(ServerProcess):
     java_options = {"log_levels": (("quorum", "INFO"), ("learner", "DEBUG")), "heap_mb": 128}
 
     def __init__(self, number, kind, observer, folder, config):
-        super().__init__(config, kind, os.path.join(folder, "server-%d" % number))
+        super().__init__(config, kind, folder)
         os.makedirs(self.data_dir)
         self.number = number
         self.observer = observer
@@ -76,13 +76,17 @@ class Member(ServerProcess):
         return "127.0.0.1:%d:%d:%s" % (self.quorum_port, self.election_port,
                                        "observer" if self.observer else "participant")
 
-    def write_myid(self, number=None):
+    def write_myid(self):
         with open(os.path.join(self.data_dir, "myid"), "w") as f:
-            f.write("%d\n" % (number or self.number))
+            f.write("%d\n" % self.number)
 
     @property
     def running(self):
         return self.process is not None
+
+    def spawn(self):
+        assert not self.running
+        super().spawn()
 
     def pause(self):
         self.process.send_signal(signal.SIGSTOP)
@@ -176,26 +180,30 @@ def synchronization(learner, learner_log, leader, leader_log):
 
 
 class Ensemble:
-    def __init__(self, voters, observers=(), config=None, prepare=None):
+    def __init__(self, voters, observers=(), config=None, prepare=None, first=None):
         """voters, observers: the kind of each.
 
         prepare: called with each member before its first start, to give it data.
+        first: the numbers of those that the `with` block begins with, if not with all.
         """
         self.folder = tempfile.mkdtemp(prefix="paddock-test-")
         self.members = {}
+        self.strangers = []
+        self.first = first
         for kind in (*voters, *observers):
             number = len(self.members) + 1
-            self.members[number] = Member(number, possible_kind(kind), number > len(voters),
-                                          self.folder, {**CONFIG, **(config or {})})
-        lines = {"server.%d" % m.number: m.address_line() for m in self}
+            self.members[number] = Member(
+                number, possible_kind(kind), number > len(voters),
+                os.path.join(self.folder, "server-%d" % number), {**CONFIG, **(config or {})})
+        self.lines = {"server.%d" % m.number: m.address_line() for m in self}
         for member in self:
-            member.config.update(lines)
+            member.config.update(self.lines)
             if prepare is not None:
                 prepare(member)
 
     def __enter__(self):
         try:
-            return self.start()
+            return self.start([self[number] for number in self.first or self.members])
         except BaseException:
             self.print_logs()
             self.close()
@@ -240,13 +248,22 @@ class Ensemble:
                 return member.status()
             wait_until(serves, DEADLINE_S, "%s serves" % member, step_s=0.05)
 
+    def add_stranger(self, number, kind, config=None):
+        """A server that the members know nothing of, though it takes itself for one of them."""
+        stranger = Member(number, possible_kind(kind), False, os.path.join(
+            self.folder, "stranger-%d" % len(self.strangers)), {**CONFIG, **(config or {})})
+        self.strangers.append(stranger)
+        stranger.config.update(self.lines)
+        stranger.config["server.%d" % number] = stranger.address_line()
+        return stranger
+
     def close(self):
-        for member in self:
+        for member in (*self, *self.strangers):
             member.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def print_logs(self):
-        for member in self:
+        for member in (*self, *self.strangers):
             if os.path.exists(member.log_path):
                 print("--- %s, %s\n%s" % (member, "running" if member.running else "down",
                                           member.log()[-LOG_TAIL:]), file=sys.stderr)
@@ -261,6 +278,16 @@ class Ensemble:
 
     def wait_for_leader(self):
         return wait_until(self.leader, DEADLINE_S, "somebody leads", step_s=0.05)
+
+    def wait_for_log(self, pattern, members=None):
+        """The first line of any of these members, or of any member, that matches."""
+        def logged():
+            for member in members or self:
+                found = re.search(r"^.*(?:%s).*$" % pattern, member.log(), re.M)
+                if found:
+                    return found.group(0)
+            return None
+        return wait_until(logged, DEADLINE_S, "a server logs %r" % pattern, step_s=0.05)
 
     def make_leader(self, member, make_progress):
         """Kills the present leader, under load, so that of three voters this one leads.

@@ -69,19 +69,28 @@ def _reserve(port):
     return True
 
 
-def free_port():
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
+def _is_free(port):
+    with contextlib.closing(socket.socket()) as s:
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def free_port_range(count):
+    """The first of `count` ports that nobody listens on, below those for outgoing connections."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         first_outgoing = int(f.read().split()[0])
     while True:
-        port = random.randrange(max(1024, first_outgoing - 20000), first_outgoing)
-        with contextlib.closing(socket.socket()) as s:
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if _reserve(port):
-            return port
+        first = random.randrange(max(1024, first_outgoing - 20000), first_outgoing - count)
+        if all(_is_free(port) and _reserve(port) for port in range(first, first + count)):
+            return first
+
+
+def free_port():
+    """A port that nobody listens on."""
+    return free_port_range(1)
 
 
 def four_letter_word(port, word, timeout_s=10):

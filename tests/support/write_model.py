@@ -143,8 +143,8 @@ class Writer:
             if model.step >= self.sent.step:
                 raise AssertionError(
                     "%s is like no state between request %d (acknowledged) and %d (sent): found "
-                    "%r, acknowledged %r" % (self.folder, self.acknowledged.step, self.sent.step, found,
-                                         self.acknowledged.state()))
+                    "%r, acknowledged %r" % (self.folder, self.acknowledged.step, self.sent.step,
+                                             found, self.acknowledged.state()))
             model.apply_next()
         self.acknowledged = model
         self.sent = model.copy()
