@@ -8,7 +8,6 @@
 
 #include "common/concat.h"
 #include "server/option_table.h"
-#include "tests/support/vectors.h"
 #include "tests/unit/server/options_fixture.h"
 
 namespace paddock::server {
@@ -49,13 +48,6 @@ TEST_F(OptionsTest, StartsWithTheFileThatDebianShipsAndHasNothingToSay) {
   EXPECT_EQ(loaded->options.core.session_timeout_max, Millis{40000});
   EXPECT_EQ(loaded->options.ensemble.ensemble, nullptr);
   EXPECT_TRUE(std::filesystem::is_directory(path("zookeeper")));
-}
-
-TEST_F(OptionsTest, StartsWithTheSampleThatIsShipped) {
-  write("zoo.cfg", test::source_text("conf/zoo.cfg"));
-  const auto loaded = load_only({"--dataDir=" + path("data")});
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_TRUE(loaded->notices.empty());
 }
 
 TEST_F(OptionsTest, TakesEveryKeyWithAndWithoutItsPrefix) {
