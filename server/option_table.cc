@@ -1,182 +1,13 @@
 #include "server/option_table.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <limits>
 #include <numeric>
 
-#include "common/concat.h"
+#include "server/option_readers.h"
 
 namespace paddock::server {
 
 namespace {
-
-constexpr std::int64_t kIntMax = std::numeric_limits<std::int32_t>::max();
-constexpr std::int64_t kLongMax = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t kKilobytesMax = kLongMax >> 10;
-
-Error allowed(std::string_view what) {
-  return Error{Code::kInvalid, concat(what, " is expected")};
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(x) == lower(y);
-  });
-}
-
-// A whole number as Java's Integer.decode takes it but for octal: decimal, or hexadecimal behind
-// 0x.
-std::optional<std::int64_t> number(std::string_view text) {
-  const bool negative = text.starts_with('-');
-  if (negative || text.starts_with('+')) text.remove_prefix(1);
-  const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
-  if (hexadecimal) text.remove_prefix(2);
-  if (text.starts_with('-') || text.starts_with('+')) return std::nullopt;
-  std::int64_t value = 0;
-  const auto [end, ec] =
-      std::from_chars(text.data(), text.data() + text.size(), value, hexadecimal ? 16 : 10);
-  if (ec != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return negative ? -value : value;
-}
-
-template <typename T>
-Result<void> whole(std::string_view text, std::int64_t min, std::int64_t max, T& to) {
-  const std::optional<std::int64_t> value = number(text);
-  if (!value || *value < min || *value > max) {
-    return allowed(max == kLongMax ? concat("a whole number from ", min)
-                                   : concat("a whole number from ", min, " to ", max));
-  }
-  to = static_cast<T>(*value);
-  return {};
-}
-
-Result<void> millis(std::string_view text, std::int64_t min, Millis& to) {
-  return whole(text, min, kIntMax, to.value);
-}
-
-Result<void> boolean(std::string_view text, bool& to) {
-  const bool yes = equals_ignoring_case(text, "true") || equals_ignoring_case(text, "yes");
-  if (!yes && !equals_ignoring_case(text, "false") && !equals_ignoring_case(text, "no")) {
-    return allowed("true or false");
-  }
-  to = yes;
-  return {};
-}
-
-Result<void> not_empty(std::string_view text, std::string_view what, std::string& to) {
-  if (text.empty()) return allowed(what);
-  to = std::string(text);
-  return {};
-}
-
-Result<void> only_off(std::string_view value, OptionDraft&) {
-  return is_off(value) ? Result<void>{} : allowed("false");
-}
-
-Result<void> refuse_if_on(std::string_view value, std::string_view what) {
-  if (is_off(value)) return {};
-  return Error{Code::kRefused, concat(what, ", and ignoring that would weaken your security")};
-}
-
-// --- values with a form of their own ---
-
-Result<void> read_skip_acl(std::string_view value, OptionDraft& draft) {
-  // ZooKeeper skips for "yes" alone. Whoever wrote "true" has had ACLs checked all along.
-  if (value != "yes" && !is_off(value)) return allowed("yes or no");
-  draft.options.core.auth.skip_acl = value == "yes";
-  return {};
-}
-
-Result<void> read_force_sync(std::string_view value, OptionDraft& draft) {
-  // ZooKeeper takes everything but "no" as yes, so "false" would not do what it says.
-  if (value != "no" && value != "yes" && value != "true") return allowed("yes or no");
-  draft.options.storage.force_sync = value != "no";
-  return {};
-}
-
-Result<void> read_digest_algorithm(std::string_view value, OptionDraft& draft) {
-  constexpr std::array<std::string_view, 9> kAlgorithms = {"SHA1",     "SHA-224",  "SHA-256",
-                                                           "SHA-384",  "SHA-512",  "SHA3-224",
-                                                           "SHA3-256", "SHA3-384", "SHA3-512"};
-  if (equals_ignoring_case(value, "SHA-1")) value = "SHA1";
-  for (const std::string_view known : kAlgorithms) {
-    if (!equals_ignoring_case(value, known)) continue;
-    draft.options.core.auth.digest_algorithm = std::string(known);
-    return {};
-  }
-  return allowed("SHA1, SHA-224, SHA-256, SHA-384, SHA-512 or one of SHA3-*");
-}
-
-Result<void> read_super_digest(std::string_view value, OptionDraft& draft) {
-  if (!value.starts_with("super:")) return allowed("super:<digest>");
-  draft.options.core.auth.super_digest = std::string(value);
-  return {};
-}
-
-std::vector<std::string> split_list(std::string_view value) {
-  std::vector<std::string> parts;
-  for (;;) {
-    const std::size_t comma = value.find(',');
-    std::string_view part = value.substr(0, comma);
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-    if (comma == value.npos) return parts;
-    value.remove_prefix(comma + 1);
-  }
-}
-
-Result<void> read_enforced_schemes(std::string_view value, OptionDraft& draft) {
-  std::vector<std::string> schemes = split_list(value);
-  for (const std::string& scheme : schemes) {
-    if (scheme != "digest" && scheme != "ip" && scheme != "ensemble") {
-      return allowed("a list of digest, ip and ensemble (sasl and x509 are not available yet)");
-    }
-  }
-  draft.options.core.auth.enforced_schemes = std::move(schemes);
-  return {};
-}
-
-Result<void> read_auth_provider(std::string_view value, OptionDraft&) {
-  constexpr std::array<std::string_view, 3> kBuiltIn = {
-      "DigestAuthenticationProvider", "IPAuthenticationProvider", "EnsembleAuthenticationProvider"};
-  const std::string_view name = value.substr(value.rfind('.') + 1);
-  if (std::find(kBuiltIn.begin(), kBuiltIn.end(), name) != kBuiltIn.end()) return {};
-  return Error{Code::kRefused, "the schemes that are available are digest, ip and ensemble"};
-}
-
-Result<void> read_purge_interval(std::string_view value, OptionDraft& draft) {
-  std::int64_t unit = 3600;
-  if (value.ends_with('m')) unit = 60;
-  if (value.ends_with('m') || value.ends_with('h')) value.remove_suffix(1);
-  const std::optional<std::int64_t> count = number(value);
-  if (!count || *count > kIntMax)
-    return allowed("a number of hours, or of minutes with an m behind");
-  draft.options.purge_interval = Millis{std::max<std::int64_t>(*count, 0) * unit * 1000};
-  return {};
-}
-
-Result<void> read_election_algorithm(std::string_view value, OptionDraft&) {
-  return value == "3" ? Result<void>{} : Result<void>{allowed("3, the only one there is,")};
-}
-
-Result<void> read_session_timeout(std::string_view value, std::int32_t& to) {
-  PADDOCK_TRY_DO(whole(value, -1, kIntMax, to));
-  return to == 0 ? Result<void>{allowed("-1 (from tickTime) or a number of ms from 1")}
-                 : Result<void>{};
-}
-
-Result<void> read_log_level(std::string_view value, OptionDraft& draft) {
-  const Result<LogLevel> level = parse_log_level(value);
-  if (!level) return allowed("info, warn or error");
-  draft.options.log.level = *level;
-  return {};
-}
-
-// --- the table ---
 
 constexpr OptionKey used(std::string_view name, std::string_view note, OptionReader read,
                          bool secret = false) {
@@ -184,9 +15,6 @@ constexpr OptionKey used(std::string_view name, std::string_view note, OptionRea
 }
 constexpr OptionKey no_meaning(std::string_view name, std::string_view why) {
   return {name, Standing::kNoMeaning, why};
-}
-constexpr OptionKey ensemble(std::string_view name) {
-  return {name, Standing::kEnsemble, "it is about ensembles"};
 }
 constexpr OptionKey later(std::string_view name, std::string_view what, OptionReader read = nullptr,
                           bool secret = false) {
@@ -201,6 +29,13 @@ constexpr std::string_view kWatches = "there is one watch table, and it needs no
 constexpr std::string_view kJvm = "there is no Java virtual machine";
 constexpr std::string_view kGroupCommit = "each fdatasync takes along all that has gathered";
 constexpr std::string_view kThrottle = "request and connection throttling";
+constexpr std::string_view kObserverLogs = "an observer always keeps its own log and checkpoints";
+constexpr std::string_view kPeers = "connections between servers never make a thread wait";
+constexpr std::string_view kNoDelay = "every connection sends at once";
+constexpr std::string_view kAddresses = "all addresses of a server are dialled at once";
+constexpr std::string_view kHistory = "what a learner lacks is read from the log, however long";
+constexpr std::string_view kLocalSessions = "support for local sessions";
+constexpr std::string_view kObserverMaster = "serving observers from followers";
 constexpr std::string_view kTls = "TLS";
 constexpr std::string_view kSasl = "SASL";
 constexpr std::string_view kHttp = "the HTTP port for operators";
@@ -219,7 +54,7 @@ constexpr OptionKey kTable[] = {
         PADDOCK_READ { return whole(v, 0, 65535, d.client_port.emplace()); }),
     used(
         "clientPortAddress", "address to listen on for clients; all if not set",
-        PADDOCK_READ { return not_empty(v, "a host name or address", d.client_port_address); }),
+        PADDOCK_READ { return host(v, d.client_port_address); }),
     used(
         "tickTime", "ms; what session timeouts are rounded to",
         PADDOCK_READ { return millis(v, 1, d.options.core.tick_time); }),
@@ -229,25 +64,6 @@ constexpr OptionKey kTable[] = {
     used(
         "maxSessionTimeout", "ms; -1: 20 ticks",
         PADDOCK_READ { return read_session_timeout(v, d.session_timeout_max); }),
-    used(
-        "initLimit", "ticks a follower may take to synchronize",
-        PADDOCK_READ { return whole(v, 0, kIntMax, d.options.ensemble.init_limit); }),
-    used(
-        "syncLimit", "ticks a follower may stay silent",
-        PADDOCK_READ { return whole(v, 0, kIntMax, d.options.ensemble.sync_limit); }),
-    used(
-        "dynamicConfigFile", "file of server.N lines",
-        PADDOCK_READ { return not_empty(v, "a file", d.dynamic_config_file); }),
-    used(
-        "standaloneEnabled", "whether one server.N alone is no ensemble",
-        PADDOCK_READ { return boolean(v, d.standalone_enabled); }),
-    used(
-        "reconfigEnabled", "whether clients may ask for a reconfig",
-        PADDOCK_READ { return boolean(v, d.options.core.reconfig_enabled); }),
-    // Checked here, and read by load_options(), which knows the number in the key.
-    used(
-        "server.*", "host:quorumPort:electionPort[:role][;[host:]clientPort]",
-        PADDOCK_READ { return v.empty() ? allowed("an address") : Result<void>{}; }),
 
     // Connections
     used(
@@ -408,7 +224,8 @@ constexpr OptionKey kTable[] = {
     {"electionAlg", Standing::kNoMeaning, "there is one", read_election_algorithm},
     no_meaning("snapshot.compression.method", "checkpoints are LevelDB's, which compresses them"),
     no_meaning("serializeLastProcessedZxid.enabled", "a checkpoint is consistent without it"),
-    no_meaning("flushDelay", kGroupCommit), no_meaning("maxWriteQueuePollTime", kGroupCommit),
+    no_meaning("flushDelay", kGroupCommit),
+    no_meaning("maxWriteQueuePollTime", kGroupCommit),
     no_meaning("maxBatchSize", kGroupCommit),
     no_meaning("commitProcessor.numWorkerThreads", kPipeline),
     no_meaning("commitProcessor.maxReadBatchSize", kPipeline),
@@ -420,13 +237,19 @@ constexpr OptionKey kTable[] = {
     no_meaning("nio.shutdownTimeout", "connections are closed at once"),
     no_meaning("intBufferStartingSizeBytes", "buffers are sized by what is in them"),
     no_meaning("serverCnxnFactory", "there is one network layer"),
-    no_meaning("netty.*", "there is one network layer"), no_meaning("watchManagerName", kWatches),
-    no_meaning("watcherCleanThreadsNum", kWatches), no_meaning("watcherCleanThreshold", kWatches),
+    no_meaning("netty.*", "there is one network layer"),
+    no_meaning("watchManagerName", kWatches),
+    no_meaning("watcherCleanThreadsNum", kWatches),
+    no_meaning("watcherCleanThreshold", kWatches),
     no_meaning("watcherCleanIntervalInSeconds", kWatches),
-    no_meaning("maxInProcessingDeadWatchers", kWatches), no_meaning("bitHashCacheSize", kWatches),
-    no_meaning("jmx.log4j.disable", kJvm), no_meaning("jmx.log4j.mbean", kJvm),
-    no_meaning("jvm.pause.monitor", kJvm), no_meaning("jvm.pause.warn-threshold.ms", kJvm),
-    no_meaning("jvm.pause.info-threshold.ms", kJvm), no_meaning("jvm.pause.sleep.time.ms", kJvm),
+    no_meaning("maxInProcessingDeadWatchers", kWatches),
+    no_meaning("bitHashCacheSize", kWatches),
+    no_meaning("jmx.log4j.disable", kJvm),
+    no_meaning("jmx.log4j.mbean", kJvm),
+    no_meaning("jvm.pause.monitor", kJvm),
+    no_meaning("jvm.pause.warn-threshold.ms", kJvm),
+    no_meaning("jvm.pause.info-threshold.ms", kJvm),
+    no_meaning("jvm.pause.sleep.time.ms", kJvm),
     no_meaning("audit.impl.class", kJvm),
     no_meaning("messageTracker.*", "it is about debugging ZooKeeper itself"),
     no_meaning("pathStats.*", "it is about debugging ZooKeeper itself"),
@@ -436,29 +259,81 @@ constexpr OptionKey kTable[] = {
     no_meaning("IPAuthenticationProvider.usexforwardedfor", "clients do not come by HTTP"),
 
     // Ensembles
-    ensemble("group.*"), ensemble("weight.*"), ensemble("peerType"), ensemble("syncEnabled"),
-    ensemble("observer.syncEnabled"), ensemble("connectToLearnerMasterLimit"),
-    ensemble("leader.maxTimeToWaitForEpoch"), ensemble("leaderServes"), ensemble("oraclePath"),
-    ensemble("cnxTimeout"), ensemble("quorumCnxnTimeoutMs"), ensemble("quorum.cnxn.threads.size"),
-    ensemble("quorumListenOnAllIPs"), ensemble("electionPortBindRetry"),
-    ensemble("observerMasterPort"), ensemble("observerMaster.sizeLimit"),
-    ensemble("observer.reconnectDelayMs"), ensemble("observer.election.DelayMs"),
-    ensemble("fastleader.minNotificationInterval"), ensemble("fastleader.maxNotificationInterval"),
-    ensemble("leader.maxConcurrentSnapSyncs"), ensemble("leader.maxConcurrentDiffSyncs"),
-    ensemble("leader.nodelay"), ensemble("follower.nodelay"), ensemble("leader.closeSocketAsync"),
-    ensemble("leader.ackLoggingFrequency"), ensemble("leaderConnectDelayDuringRetryMs"),
-    ensemble("learner.asyncSending"), ensemble("learner.closeSocketAsync"),
-    ensemble("forward_learner_requests_to_commit_processor_disabled"),
-    ensemble("follower.skipLearnerRequestToNextProcessor"),
-    {"multiAddress.enabled", Standing::kEnsemble, "it is about ensembles",
-     PADDOCK_READ{return boolean(v, d.allows_several_addresses);
-}  // namespace
-}  // namespace paddock::server
-, ensemble("multiAddress.reachabilityCheckEnabled"),
-    ensemble("multiAddress.reachabilityCheckTimeoutMs"), ensemble("forceSnapshotSync"),
-    ensemble("commitLogCount"), ensemble("snapshotSizeFactor"), ensemble("tcpKeepAlive"),
-    ensemble("localSessionsEnabled"), ensemble("localSessionsUpgradingEnabled"),
-    ensemble("enableEagerACLCheck"), ensemble("request.timeout"),
+    used(
+        "initLimit", "ticks a follower may take to synchronize",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.init_limit); }),
+    used(
+        "syncLimit", "ticks a follower may stay silent",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.sync_limit); }),
+    // Checked here, and read by load_options(), which knows the number in the key.
+    used("server.*", "host:quorumPort:electionPort[:role][;[host:]clientPort]", read_anything),
+    used("group.*", "servers that vote together, with colons between their numbers", read_anything),
+    used("weight.*", "what a server's vote counts within its group; 1 if not set", read_anything),
+    used("peerType", "participant or observer; the server's own line decides", read_peer_type),
+    used(
+        "dynamicConfigFile", "file of server.N lines",
+        PADDOCK_READ { return not_empty(v, "a file", d.dynamic_config_file); }),
+    used(
+        "standaloneEnabled", "whether one server that votes is no ensemble",
+        PADDOCK_READ { return boolean(v, d.options.ensemble.standalone_enabled); }),
+    used(
+        "reconfigEnabled", "whether clients may ask for a reconfig",
+        PADDOCK_READ { return boolean(v, d.options.core.reconfig_enabled); }),
+    used(
+        "multiAddress.enabled", "whether a server may have several addresses, with | between",
+        PADDOCK_READ { return boolean(v, d.allows_several_addresses); }),
+    used(
+        "quorumListenOnAllIPs", "listen for servers on every interface, not on the line's address",
+        PADDOCK_READ { return boolean(v, d.options.ensemble.listen_on_all_addresses); }),
+    used(
+        "tcpKeepAlive", "TCP keep-alive on connections between servers",
+        PADDOCK_READ { return boolean(v, d.options.ensemble.tcp_keep_alive); }),
+    used(
+        "connectToLearnerMasterLimit", "ticks to reach the leader in; initLimit if 0",
+        PADDOCK_READ { return whole(v, 0, kIntMax, d.connect_limit); }),
+    used(
+        "cnxTimeout", "ms to reach another server's election port in",
+        PADDOCK_READ { return millis(v, 1, d.options.ensemble.connect_timeout); }),
+    used(
+        "quorumCnxnTimeoutMs",
+        "ms a server that connects may take to say who it is; syncLimit if 0",
+        PADDOCK_READ { return millis(v, -1, d.opening_timeout); }),
+    used(
+        "fastleader.minNotificationInterval", "ms until votes are sent again",
+        PADDOCK_READ { return millis(v, 1, d.options.ensemble.timing.min_notification); }),
+    used(
+        "fastleader.maxNotificationInterval", "ms that this grows to",
+        PADDOCK_READ { return millis(v, 1, d.options.ensemble.timing.max_notification); }),
+    used(
+        "observer.election.DelayMs", "ms an observer waits before it looks for the leader",
+        PADDOCK_READ { return millis(v, 0, d.options.ensemble.timing.observer_election_delay); }),
+    used(
+        "leaderConnectDelayDuringRetryMs", "ms between two dials to the leader",
+        PADDOCK_READ { return millis(v, 0, d.options.ensemble.timing.connect_retry); }),
+    used(
+        "leader.maxConcurrentSnapSyncs", "snapshots that a leader sends at once",
+        PADDOCK_READ { return whole(v, 1, 1000, d.options.ensemble.snapshots_at_once); }),
+    no_meaning("syncEnabled", kObserverLogs),
+    no_meaning("observer.syncEnabled", kObserverLogs),
+    no_meaning("leader.maxTimeToWaitForEpoch", "initLimit says how long a new leader waits"),
+    no_meaning("quorum.cnxn.threads.size", kPeers),
+    no_meaning("leader.nodelay", kNoDelay),
+    no_meaning("follower.nodelay", kNoDelay),
+    no_meaning("leader.closeSocketAsync", kPeers),
+    no_meaning("learner.closeSocketAsync", kPeers),
+    no_meaning("learner.asyncSending", kPeers),
+    no_meaning("leader.ackLoggingFrequency", "it is about debugging ZooKeeper itself"),
+    no_meaning("forceSnapshotSync", "it is about debugging ZooKeeper itself"),
+    no_meaning("electionPortBindRetry", "a port that is taken ends the start, and is named"),
+    no_meaning("forward_learner_requests_to_commit_processor_disabled", kPipeline),
+    no_meaning("follower.skipLearnerRequestToNextProcessor", kPipeline),
+    no_meaning("enableEagerACLCheck", "the leader checks every ACL"),
+    no_meaning("multiAddress.reachabilityCheckEnabled", kAddresses),
+    no_meaning("multiAddress.reachabilityCheckTimeoutMs", kAddresses),
+    no_meaning("leader.maxConcurrentDiffSyncs", kHistory),
+    no_meaning("commitLogCount", kHistory),
+    no_meaning("snapshotSizeFactor", kHistory),
+    no_meaning("request.timeout", "it is about ZooKeeper's own client"),
 
     // Not available yet
     later(
@@ -474,25 +349,51 @@ constexpr OptionKey kTable[] = {
         PADDOCK_READ {
           return refuse_if_on(v, "encrypted connections between servers are not available yet");
         }),
-    later("portUnification", kTls), later("sslQuorumReloadCertFiles", kTls),
-    later("client.certReload", kTls), later("client.portUnification", kTls),
-    later("ssl.*", kTls, nullptr, true), later("fips-mode", kTls),
+    later("portUnification", kTls),
+    later("sslQuorumReloadCertFiles", kTls),
+    later("client.certReload", kTls),
+    later("client.portUnification", kTls),
+    later("ssl.*", kTls, nullptr, true),
+    later("fips-mode", kTls),
     later("X509AuthenticationProvider.superUser", kTls),
     later(
         "sessionRequireClientSASLAuth", kSasl,
         PADDOCK_READ { return refuse_if_on(v, "SASL is not available yet"); }),
-    later("allowSaslFailedClients", kSasl), later("letAnySaslUserDoX", kSasl),
-    later("superUser", kSasl), later("superUser.*", kSasl),
+    later("allowSaslFailedClients", kSasl),
+    later("letAnySaslUserDoX", kSasl),
+    later("superUser", kSasl),
+    later("superUser.*", kSasl),
     later("SASLAuthenticationProvider.superPassword", kSasl, nullptr, true),
-    later("quorum.auth.*", kSasl), later("kerberos.*", kSasl),
-    later("security.auth_to_local", kSasl), later("sasl.*", kSasl), later("kinit", kSasl),
-    later("requireKerberosConfig", kSasl), later("java.security.auth.login.config", kSasl),
-    later("admin.*", kHttp), later("metricsProvider.*", kPrometheus, nullptr, true),
-    later("audit.enable", "the audit log"), later("request_throttle_max_requests", kThrottle),
+    later("quorum.auth.*", kSasl),
+    later("kerberos.*", kSasl),
+    later("security.auth_to_local", kSasl),
+    later("sasl.*", kSasl),
+    later("kinit", kSasl),
+    later("requireKerberosConfig", kSasl),
+    later("java.security.auth.login.config", kSasl),
+    later("admin.*", kHttp),
+    later("metricsProvider.*", kPrometheus, nullptr, true),
+    {"leaderServes", Standing::kLater, "a leader that serves no clients", read_leader_serves, false,
+     "yes"},
+    later(
+        "localSessionsEnabled", kLocalSessions,
+        PADDOCK_READ { return boolean(v, d.options.ensemble.local_sessions); }),
+    later(
+        "localSessionsUpgradingEnabled", kLocalSessions,
+        PADDOCK_READ { return boolean(v, d.options.ensemble.local_sessions_upgrading); }),
+    later(
+        "observerMasterPort", kObserverMaster,
+        PADDOCK_READ { return whole(v, 0, 65535, d.options.ensemble.observer_master_port); }),
+    later("observerMaster.sizeLimit", kObserverMaster),
+    later("observer.reconnectDelayMs", "a pause before an observer connects again"),
+    later("oraclePath", "an oracle for two servers"),
+    later("audit.enable", "the audit log"),
+    later("request_throttle_max_requests", kThrottle),
     later("request_throttle_stall_time", kThrottle),
     later("request_throttle_drop_stale", kThrottle),
     later("request_stale_latency_check", kThrottle),
-    later("request_stale_connection_check", kThrottle), later("throttled_op_wait_time", kThrottle),
+    later("request_stale_connection_check", kThrottle),
+    later("throttled_op_wait_time", kThrottle),
     later("connection_throttle_tokens", kThrottle),
     later("connection_throttle_fill_time", kThrottle),
     later("connection_throttle_fill_count", kThrottle),
@@ -504,8 +405,7 @@ constexpr OptionKey kTable[] = {
     later("connection_throttle_global_session_weight", kThrottle),
     later("connection_throttle_local_session_weight", kThrottle),
     later("connection_throttle_renew_session_weight", kThrottle),
-}
-;
+};
 #undef PADDOCK_READ
 
 bool matches(std::string_view pattern, std::string_view name) {
@@ -534,23 +434,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row.back();
-}
-
-Result<ServerSpec::Address> parse_server_address(std::string_view text, ServerSpec& spec) {
-  PADDOCK_TRY(const std::vector<std::string> parts, split_outside_brackets(text, ':'));
-  if (parts.size() < 3 || parts.size() > 4 || parts[0].empty()) {
-    return allowed("host:quorumPort:electionPort[:role]");
-  }
-  PADDOCK_TRY(const std::uint16_t quorum_port, parse_port(parts[1]));
-  PADDOCK_TRY(const std::uint16_t election_port, parse_port(parts[2]));
-  if (quorum_port == election_port) return allowed("an election port that is not the quorum port");
-  if (parts.size() == 4) {
-    spec.observer = equals_ignoring_case(parts[3], "observer");
-    if (!spec.observer && !equals_ignoring_case(parts[3], "participant")) {
-      return allowed("the role participant or observer");
-    }
-  }
-  return ServerSpec::Address{{parts[0], quorum_port}, election_port};
 }
 
 }  // namespace
@@ -582,33 +465,6 @@ std::string_view nearest_option(std::string_view name) {
 bool is_off(std::string_view value) {
   return value.empty() || value == "0" || value == "-1" || equals_ignoring_case(value, "false") ||
          equals_ignoring_case(value, "no");
-}
-
-Result<ServerSpec> parse_server_spec(std::string_view id, std::string_view value,
-                                     bool allows_several_addresses) {
-  ServerSpec spec;
-  PADDOCK_TRY_DO(whole(id, 0, 255, spec.id.value));
-
-  const std::size_t semicolon = value.find(';');
-  std::string_view addresses = value.substr(0, semicolon);
-  for (;;) {
-    const std::size_t bar = addresses.find('|');
-    PADDOCK_TRY(ServerSpec::Address address, parse_server_address(addresses.substr(0, bar), spec));
-    spec.addresses.push_back(std::move(address));
-    if (bar == addresses.npos) break;
-    addresses.remove_prefix(bar + 1);
-  }
-  if (spec.addresses.size() > 1 && !allows_several_addresses) {
-    return allowed("one address (or multiAddress.enabled=true)");
-  }
-  if (semicolon != value.npos) {
-    const std::string_view client = value.substr(semicolon + 1);
-    const bool port_only = client.find(':') == client.npos;
-    PADDOCK_TRY(HostPort address,
-                parse_host_port(port_only ? concat("0.0.0.0:", client) : std::string(client)));
-    spec.client = std::move(address);
-  }
-  return spec;
 }
 
 }  // namespace paddock::server

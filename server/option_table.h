@@ -27,14 +27,16 @@ struct OptionDraft {
   std::optional<std::int32_t> purge_retain_count;
 
   std::string dynamic_config_file;
-  bool standalone_enabled = true;
-  bool allows_several_addresses = false;  // multiAddress.enabled
+  bool allows_several_addresses = false;        // multiAddress.enabled
+  std::optional<bool> observer;                 // peerType
+  std::int32_t init_limit = 0, sync_limit = 0;  // ticks; 0: not set
+  std::int32_t connect_limit = 0;               // the same
+  Millis opening_timeout{-1};                   // -1: from syncLimit
 };
 
 enum class Standing {
   kUsed,       // does what it does in ZooKeeper
   kNoMeaning,  // nothing here that it could set; said once
-  kEnsemble,   // for ensembles, which are not available yet; said once
   kLater,      // not available yet; said once as a warning, unless it switches the thing off
 };
 
@@ -47,6 +49,7 @@ struct OptionKey {
   std::string_view note;        // for people: what it is, or why it does nothing
   OptionReader read = nullptr;  // never null for kUsed; else it may still refuse a value
   bool secret = false;          // the value is never shown
+  std::string_view harmless{};  // of kLater: the value that asks for nothing; "": all of is_off()
 };
 
 std::span<const OptionKey> option_table();
@@ -59,10 +62,5 @@ std::string_view nearest_option(std::string_view name);
 
 // Whether the value switches a thing off: false, no, 0, -1 or nothing.
 bool is_off(std::string_view value);
-
-// The value of "server.N": host:quorumPort:electionPort[:role][;[host:]clientPort], several
-// addresses with "|" between them.
-Result<ServerSpec> parse_server_spec(std::string_view id, std::string_view value,
-                                     bool allows_several_addresses);
 
 }  // namespace paddock::server

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <boost/program_options.hpp>
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -11,6 +10,7 @@
 
 #include "common/concat.h"
 #include "common/config_file.h"
+#include "server/ensemble_lines.h"
 #include "server/option_table.h"
 
 namespace paddock::server {
@@ -126,6 +126,10 @@ Result<void> take_option(const po::option& option, std::vector<std::string>& pos
 
 // --- from settings to a draft ---
 
+bool is_ensemble_line(std::string_view key) {
+  return key.starts_with("server.") || key.starts_with("group.") || key.starts_with("weight.");
+}
+
 // What one load_options() knows while it goes through the settings.
 class Loader {
  public:
@@ -165,7 +169,7 @@ class Loader {
                     " is set again, and this wins: ", "it was set at ", first->second));
       }
       PADDOCK_TRY_DO(take(setting));
-      static_servers_ |= setting.key.starts_with("server.");
+      static_servers_ |= is_ensemble_line(setting.key);
     }
     return {};
   }
@@ -192,7 +196,7 @@ class Loader {
         return refusal(setting, *key, read.error());
       }
     }
-    if (key->name == "server.*") return take_server(setting, *key);
+    if (is_ensemble_line(setting.key)) return lines_.take(setting);
     tell_standing(setting, *key);
     return {};
   }
@@ -207,24 +211,13 @@ class Loader {
     return {};
   }
 
-  Result<void> take_server(const Setting& setting, const OptionKey& key) {
-    const std::string_view id = std::string_view(setting.key).substr(setting.key.rfind('.') + 1);
-    // Several addresses are judged in finish(): multiAddress.enabled may stand behind this line.
-    Result<ServerSpec> spec = parse_server_spec(id, setting.value, true);
-    if (!spec) return refusal(setting, key, spec.error());
-    server_settings_.insert_or_assign(spec->id, setting);
-    return {};
-  }
-
   // Said once for each key, wherever it was set.
   void tell_standing(const Setting& setting, const OptionKey& key) {
     if (key.standing == Standing::kUsed || !told_.insert(setting.key).second) return;
     const std::string what = concat(setting.where, ": ", printable(setting.key));
     if (key.standing == Standing::kNoMeaning) {
       inform(concat(what, " has no meaning here: ", key.note));
-    } else if (key.standing == Standing::kEnsemble) {
-      inform(concat(what, " does nothing yet: ", key.note));
-    } else if (is_off(setting.value)) {
+    } else if (key.harmless.empty() ? is_off(setting.value) : setting.value == key.harmless) {
       inform(concat(what, " switches off what is not available yet: ", key.note));
     } else {
       warn(concat(what, " does nothing yet: ", key.note, " is not available"));
@@ -241,14 +234,18 @@ class Loader {
     const std::string& path = draft_.dynamic_config_file;
     if (path.empty()) return {};
     if (static_servers_) {
-      return Error{Code::kInvalid, concat(sources_.config_path, ": server.N lines must be in the ",
-                                          "dynamicConfigFile ", path, " alone")};
+      return Error{Code::kInvalid,
+                   concat(sources_.config_path, ": server.N, group.N and weight.N lines must be ",
+                          "in the dynamicConfigFile ", path, " alone")};
     }
     PADDOCK_TRY(const std::vector<Setting> settings, read_settings(path));
     for (const Setting& setting : settings) {
-      const bool belongs = setting.key.starts_with("server.") ||
-                           setting.key.starts_with("group.") || setting.key.starts_with("weight.");
-      if (!belongs) {
+      if (setting.key == "version") {
+        return Error{Code::kInvalid,
+                     concat(setting.where, ": version does not belong in a dynamic configuration: ",
+                            "the end of the file's name says it")};
+      }
+      if (!is_ensemble_line(setting.key)) {
         return Error{Code::kInvalid, concat(setting.where, ": ", printable(setting.key),
                                             " does not belong in a dynamic configuration")};
       }
@@ -262,7 +259,6 @@ class Loader {
   Result<void> finish() {
     PADDOCK_TRY_DO(finish_folders());
     PADDOCK_TRY_DO(finish_ensemble());
-    PADDOCK_TRY_DO(finish_client_port());
     PADDOCK_TRY_DO(finish_session_timeouts());
     PADDOCK_TRY_DO(finish_auth());
     finish_limits();
@@ -277,63 +273,119 @@ class Loader {
   }
 
   Result<void> finish_ensemble() {
-    EnsembleOptions& ensemble = draft_.options.ensemble;
-    for (const auto& [id, setting] : server_settings_) {
-      Result<ServerSpec> spec =
-          parse_server_spec(concat(id.value), setting.value, draft_.allows_several_addresses);
-      if (!spec) return refusal(setting, *find_option(setting.key), spec.error());
-      ensemble.servers.push_back(std::move(*spec));
+    PADDOCK_TRY(const auto my_id, find_my_id());
+    const bool alone_is_one = draft_.options.ensemble.standalone_enabled;
+    if (lines_.empty()) {
+      if (alone_is_one) return finish_client_port(std::nullopt);
+      return invalid("standaloneEnabled=false needs server.N lines: there are none");
     }
-    PADDOCK_TRY_DO(read_my_id());
-    if (ensemble.servers.empty()) return {};
-    if (ensemble.servers.size() > 1 || !draft_.standalone_enabled) {
-      return Error{Code::kRefused, concat("an ensemble is configured (", ensemble.servers.size(),
-                                          " server.N line", ensemble.servers.size() == 1 ? "" : "s",
-                                          ", standaloneEnabled=", draft_.standalone_enabled,
-                                          "), but this release serves as one server ",
-                                          "alone: leave one server.N line, or none")};
-    }
-    if (ensemble.servers.front().observer) {
-      return Error{Code::kInvalid, "the one server.N line names an observer: nobody would vote"};
+    const std::string& place =
+        draft_.dynamic_config_file.empty() ? sources_.config_path : draft_.dynamic_config_file;
+    PADDOCK_TRY(zab::Ensemble ensemble,
+                lines_.finish(version_of_file_name(draft_.dynamic_config_file),
+                              draft_.allows_several_addresses, place));
+    const std::size_t voters = ensemble.voters().size();
+    if (voters > 1 || !alone_is_one) return finish_member(std::move(ensemble), my_id);
+    if (ensemble.members.size() > 1) {
+      return invalid(
+          "one server votes, and others observe: observers need an ensemble. Add voters, "
+          "or set standaloneEnabled=false");
     }
     inform("one server.N line: this server stands alone");
-    return {};
+    return finish_client_port(ensemble.members.front().client);
   }
 
   // The file matters to members of ensembles; a server that stands alone only mentions a bad one.
-  Result<void> read_my_id() {
-    const std::string path = draft_.options.storage.data_dir + "/myid";
-    if (!env_.exists(path)) return {};
-    PADDOCK_TRY(const Bytes bytes, read_file(env_, path, 4096));
-    std::string_view text = as_chars(bytes);
-    while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-    std::int64_t id = -1;
-    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (ec == std::errc{} && end == text.data() + text.size() && id >= 0 && id <= 255) {
-      draft_.options.ensemble.my_id = ServerId{id};
-    } else {
-      warn(concat(path, " does not hold a number from 0 to 255; it only matters in an ensemble"));
-    }
+  Result<std::optional<ServerId>> find_my_id() {
+    Result<std::optional<ServerId>> id = read_my_id(env_, draft_.options.storage.data_dir);
+    const bool matters = !lines_.empty();
+    if (id || id.error().code != Code::kInvalid || matters) return id;
+    warn(concat(id.error().message, "; it only matters in an ensemble"));
+    return std::optional<ServerId>{};
+  }
+
+  Result<void> finish_member(zab::Ensemble ensemble, std::optional<ServerId> my_id) {
+    PADDOCK_TRY(const zab::Member* const self, find_self(ensemble, my_id));
+    PADDOCK_TRY_DO(finish_client_port(self->client));
+    PADDOCK_TRY_DO(finish_timing());
+    warn_of_members(ensemble, *self);
+    draft_.options.core.server_id = self->id;
+    draft_.options.ensemble.self = self->id;
+    draft_.options.ensemble.ensemble = std::make_shared<const zab::Ensemble>(std::move(ensemble));
     return {};
   }
 
-  Result<void> finish_client_port() {
-    std::optional<HostPort>& client = draft_.options.net.client;
-    const std::vector<ServerSpec>& servers = draft_.options.ensemble.servers;
-    const auto from_list = servers.empty() ? std::nullopt : servers.front().client;
-    if (draft_.client_port) client = HostPort{draft_.client_port_address, *draft_.client_port};
-    if (from_list) {
-      if (client && client->port != from_list->port) {
-        return Error{Code::kInvalid,
-                     concat("clientPort=", client->port, " and the server.N line's ",
-                            from_list->port, " differ")};
-      }
-      client = from_list;
+  Result<const zab::Member*> find_self(const zab::Ensemble& ensemble,
+                                       std::optional<ServerId> my_id) const {
+    const std::string path = my_id_path(draft_.options.storage.data_dir);
+    std::string numbers;
+    for (const zab::Member& member : ensemble.members) {
+      numbers += concat(numbers.empty() ? "" : ", ", member.id.value);
     }
-    if (client) return {};
-    return Error{Code::kInvalid, draft_.client_port_address.empty()
-                                     ? "clientPort is not set"
-                                     : "clientPortAddress is set but clientPort is not"};
+    if (!my_id) {
+      return invalid(
+          concat(path, " is missing: write the number of this server into it, one of ", numbers));
+    }
+    const zab::Member* self = ensemble.find(*my_id);
+    if (self == nullptr) {
+      return invalid(concat(path, " says that this is server ", my_id->value,
+                            ", but the server.N lines are those of ", numbers,
+                            ": correct the file, or add a line"));
+    }
+    // The number begins each session's id, where 255 is the mark of a TTL.
+    constexpr std::int64_t kExtendedIdMax = 254;
+    if (draft_.options.tree.extended_types && my_id->value > kExtendedIdMax) {
+      return invalid(concat(path, " says that this is server ", my_id->value,
+                            ", but numbers above ", kExtendedIdMax,
+                            " need extendedTypesEnabled=false: TTL nodes are told by the rest"));
+    }
+    return self;
+  }
+
+  Result<void> finish_timing() {
+    EnsembleOptions& ensemble = draft_.options.ensemble;
+    zab::Timing& timing = ensemble.timing;
+    for (const auto& [key, limit] :
+         {std::pair("initLimit", draft_.init_limit), std::pair("syncLimit", draft_.sync_limit)}) {
+      if (limit == 0) {
+        return invalid(concat(sources_.config_path, ": ", key,
+                              " is not set: an ensemble needs it, ", "in ticks; ",
+                              key == std::string_view("initLimit") ? 10 : 5, " is usual"));
+      }
+    }
+    timing.tick = draft_.options.core.tick_time;
+    timing.init_limit = draft_.init_limit;
+    timing.sync_limit = draft_.sync_limit;
+    timing.max_notification = std::max(timing.max_notification, timing.min_notification);
+    ensemble.opening_timeout =
+        draft_.opening_timeout.value > 0 ? draft_.opening_timeout : timing.sync_timeout();
+    ensemble.connect_limit = draft_.connect_limit > 0 ? draft_.connect_limit : draft_.init_limit;
+    return {};
+  }
+
+  void warn_of_members(const zab::Ensemble& ensemble, const zab::Member& self) {
+    const std::size_t voters = ensemble.voters().size();
+    if (voters <= 2) {
+      warn(concat(voters, voters == 1 ? " server votes" : " servers vote",
+                  ": none may fail. At least 3 are needed for that"));
+    } else if (voters % 2 == 0) {
+      warn(concat(voters, " servers vote: no more may fail than with ", voters - 1));
+    }
+    if (draft_.observer && *draft_.observer != self.observer) {
+      warn(concat("peerType=", *draft_.observer ? "observer" : "participant",
+                  ", but this server's own line makes it ",
+                  self.observer ? "an observer" : "a participant", ": the line counts"));
+    }
+  }
+
+  Result<void> finish_client_port(const std::optional<HostPort>& in_line) {
+    std::optional<HostPort> configured;
+    if (draft_.client_port) configured = HostPort{draft_.client_port_address, *draft_.client_port};
+    PADDOCK_TRY(draft_.options.net.client, client_address(configured, in_line));
+    if (draft_.options.net.client) return {};
+    return invalid(draft_.client_port_address.empty()
+                       ? "clientPort is not set"
+                       : "clientPortAddress is set but clientPort is not");
   }
 
   Result<void> finish_session_timeouts() {
@@ -414,17 +466,35 @@ class Loader {
     return {};
   }
 
+  static Error invalid(std::string text) { return Error{Code::kInvalid, std::move(text)}; }
   void warn(std::string text) { notices_.push_back({true, std::move(text)}); }
   void inform(std::string text) { notices_.push_back({false, std::move(text)}); }
 
   Env& env_;
   const OptionSources& sources_;
   OptionDraft draft_;
-  std::map<ServerId, Setting> server_settings_;
+  EnsembleLines lines_;
   bool static_servers_ = false;
   std::set<std::string, std::less<>> told_;
   std::vector<Notice> notices_;
 };
+
+// What `conf` adds for a member of an ensemble. Source: ZooKeeper 3.8, ZooKeeperServerConf and
+// QuorumZooKeeperServer.dumpConf.
+void add_ensemble_lines(const EnsembleOptions& options,
+                        std::vector<std::pair<std::string, std::string>>& lines) {
+  std::string election_ports, quorum_ports;
+  for (const zab::Member::Address& address : options.member()->addresses) {
+    election_ports += concat(election_ports.empty() ? "" : "|", address.election_port);
+    quorum_ports += concat(quorum_ports.empty() ? "" : "|", address.quorum.port);
+  }
+  lines.insert(lines.end(), {{"initLimit", concat(options.timing.init_limit)},
+                             {"syncLimit", concat(options.timing.sync_limit)},
+                             {"electionAlg", "3"},
+                             {"electionPort", election_ports},
+                             {"quorumPort", quorum_ports},
+                             {"peerType", options.is_observer() ? "1" : "0"}});
+}
 
 }  // namespace
 
@@ -494,17 +564,20 @@ std::vector<std::pair<std::string, std::string>> describe_configuration(
   };
   const auto number = [](std::int64_t value) { return concat(value); };
   const std::int64_t client_port = options.net.client ? options.net.client->port : -1;
-  return {{"clientPort", number(client_port)},
-          {"secureClientPort", "-1"},
-          {"dataDir", folder(options.storage.data_dir)},
-          {"dataLogDir", folder(options.storage.data_log_dir)},
-          {"tickTime", number(options.core.tick_time.value)},
-          {"maxClientCnxns", number(options.net.connections_per_address)},
-          {"minSessionTimeout", number(options.core.session_timeout_min.value)},
-          {"maxSessionTimeout", number(options.core.session_timeout_max.value)},
-          {"clientPortListenBacklog", number(options.net.listen_backlog)},
-          // ZooKeeper shows 0 for a server that stands alone, though its session ids begin with 1.
-          {"serverId", "0"}};
+  std::vector<std::pair<std::string, std::string>> lines{
+      {"clientPort", number(client_port)},
+      {"secureClientPort", "-1"},
+      {"dataDir", folder(options.storage.data_dir)},
+      {"dataLogDir", folder(options.storage.data_log_dir)},
+      {"tickTime", number(options.core.tick_time.value)},
+      {"maxClientCnxns", number(options.net.connections_per_address)},
+      {"minSessionTimeout", number(options.core.session_timeout_min.value)},
+      {"maxSessionTimeout", number(options.core.session_timeout_max.value)},
+      {"clientPortListenBacklog", number(options.net.listen_backlog)},
+      // ZooKeeper shows 0 for a server that stands alone, though its session ids begin with 1.
+      {"serverId", number(options.ensemble.self.value)}};
+  if (options.ensemble.ensemble != nullptr) add_ensemble_lines(options.ensemble, lines);
+  return lines;
 }
 
 }  // namespace paddock::server

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "server/storage/storage.h"
 #include "server/tree/acl_check.h"
 #include "server/tree/data_tree.h"
+#include "zab/ensemble.h"
 
 // What an operator can set, typed, with unit and default. The texts come from zoo.cfg, from the
 // environment, from -D arguments and from the command line, in that order: a later one wins.
@@ -46,24 +48,26 @@ struct CheckpointDue {
   std::int64_t log_bytes = std::int64_t{4} << 30;  // snapSizeLimitInKb; 0 or less: no limit
 };
 
-// One server.N line.
-struct ServerSpec {
-  struct Address {
-    HostPort quorum;
-    std::uint16_t election_port = 0;
-  };
-  ServerId id;
-  std::vector<Address> addresses;  // one, or several of the same server
-  bool observer = false;
-  std::optional<HostPort> client;
-};
-
-// Who else there is. An ensemble of more than one voter is not available yet; load_options()
-// refuses it.
+// Who else there is, and how this server deals with them.
 struct EnsembleOptions {
-  std::vector<ServerSpec> servers;              // sorted by id; empty: stands alone
-  std::optional<ServerId> my_id;                // from dataDir/myid
-  std::int32_t init_limit = 0, sync_limit = 0;  // ticks
+  std::shared_ptr<const zab::Ensemble> ensemble;  // null: stands alone
+  ServerId self;       // dataDir/myid, one of its members; 0 without an ensemble
+  zab::Timing timing;  // tickTime, initLimit, syncLimit, fastleader.*; see the table of keys
+  bool standalone_enabled = true;        // standaloneEnabled
+  bool listen_on_all_addresses = false;  // quorumListenOnAllIPs
+  Millis connect_timeout{5000};          // cnxTimeout: of the election port
+  Millis opening_timeout{};              // quorumCnxnTimeoutMs, or syncLimit
+  std::int32_t connect_limit = 10;       // connectToLearnerMasterLimit, or initLimit; ticks
+  bool tcp_keep_alive = false;           // tcpKeepAlive: of both ports
+  std::int32_t snapshots_at_once = 10;   // leader.maxConcurrentSnapSyncs
+  // Read, and said to be not available yet:
+  bool leader_serves = true;               // leaderServes
+  bool local_sessions = false;             // localSessionsEnabled
+  bool local_sessions_upgrading = false;   // localSessionsUpgradingEnabled
+  std::uint16_t observer_master_port = 0;  // observerMasterPort; 0: none
+
+  bool is_observer() const { return ensemble != nullptr && !ensemble->is_voter(self); }
+  const zab::Member* member() const { return ensemble ? ensemble->find(self) : nullptr; }
 };
 
 struct ServerOptions {

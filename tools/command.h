@@ -34,6 +34,11 @@ struct Command {
   ExitCode (*run)(const boost::program_options::variables_map& arguments, Output output);
 };
 
+extern const Command kEnsembleUp;
+extern const Command kEnsembleDown;
+extern const Command kEnsembleStatus;
+extern const Command kEnsembleKill;
+extern const Command kEnsembleRestart;
 extern const Command kLogDump;
 extern const Command kSnapshotDump;
 extern const Command kSnapshotExport;

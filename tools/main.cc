@@ -19,7 +19,9 @@ namespace po = boost::program_options;
 
 using Arguments = std::vector<std::string>;
 
-constexpr std::array kCommands{&kLogDump, &kSnapshotDump, &kSnapshotExport, &kWireDump};
+constexpr std::array kCommands{&kEnsembleUp,   &kEnsembleDown,    &kEnsembleStatus,
+                               &kEnsembleKill, &kEnsembleRestart, &kLogDump,
+                               &kSnapshotDump, &kSnapshotExport,  &kWireDump};
 
 // The command that `arguments` begin with, and how many of them name it.
 struct Named {
@@ -36,7 +38,9 @@ Named find_command(const Arguments& arguments) {
 }
 
 void print_overview(std::ostream& out) {
-  out << "paddock looks into the files and the bytes of a Paddock or ZooKeeper server.\n\n";
+  out << "paddock runs local ensembles, and looks into the files and the bytes of a Paddock or "
+         "ZooKeeper"
+         " server.\n\n";
   for (const Command* command : kCommands) {
     out << "  paddock " << command->name << " " << command->synopsis << "\n      "
         << command->summary << "\n";

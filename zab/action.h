@@ -72,6 +72,9 @@ struct WriteCurrentEpoch {
   Epoch epoch;
 };
 
+using DiskWrite =
+    std::variant<Append, Truncate, InstallSnapshot, WriteAcceptedEpoch, WriteCurrentEpoch>;
+
 // Committed: hand it to the state machine. In zxid order, each once.
 struct Deliver {
   Txn txn;

@@ -65,13 +65,20 @@ std::string version_lines(const ServerStatus& status) {
                     : "");
 }
 
+std::string proposal_line(const ServerStatus& status) {
+  if (!status.ensemble || !status.ensemble->leading) return "";
+  const LeaderStatus& leading = *status.ensemble->leading;
+  return concat("Proposal sizes last/min/max: ", leading.last_proposal_bytes, "/",
+                leading.min_proposal_bytes, "/", leading.max_proposal_bytes, "\n");
+}
+
 std::string statistics_lines(const ServerStatus& status) {
   return concat("Latency min/avg/max: ", status.latency.min_ms, "/",
                 decimal(status.latency.average_ms), "/", status.latency.max_ms,
                 "\nReceived: ", status.received, "\nSent: ", status.sent,
                 "\nConnections: ", status.connection_count, "\nOutstanding: ", status.outstanding,
                 "\nZxid: ", hex_of(status.last_zxid.value), "\nMode: ", to_string(status.mode),
-                "\nNode count: ", status.node_count, "\n");
+                "\nNode count: ", status.node_count, "\n", proposal_line(status));
 }
 
 // What stands in brackets are the selector's interest bits: 1 reads, 4 writes.
@@ -115,6 +122,8 @@ std::string conf_answer(const ServerStatus& status) {
     if (key == "dataDir") lines += concat("dataDirSize=", status.directories.data_bytes, "\n");
     if (key == "dataLogDir") lines += concat("dataLogSize=", status.directories.log_bytes, "\n");
   }
+  // Without a line end behind it, as ZooKeeper has it.
+  if (status.ensemble) lines += concat("membership: \n", status.ensemble->members);
   return lines;
 }
 
@@ -185,18 +194,39 @@ std::string expiry_lines(std::string_view title, const std::multimap<WallMillis,
   return lines;
 }
 
-std::string dump_answer(const ServerStatus& status) {
-  std::multimap<WallMillis, std::string> sessions, connections;
+// A learner does not expire sessions: it knows their timeouts.
+std::string global_session_lines(const ServerStatus& status) {
+  std::map<SessionId, std::int32_t> sessions;
+  for (const SessionStatus& session : status.sessions) {
+    sessions.emplace(session.session, session.timeout_ms);
+  }
+  std::string lines = concat("Global Sessions(", sessions.size(), "):\n");
+  for (const auto& [session, timeout_ms] : sessions) {
+    lines += concat(hex_of(session.value), "\t", timeout_ms, "ms\n");
+  }
+  return lines;
+}
+
+std::string session_lines(const ServerStatus& status) {
+  const bool expires_them =
+      status.mode == ServerMode::kStandalone || status.mode == ServerMode::kLeader;
+  if (!expires_them) return global_session_lines(status);
+  std::multimap<WallMillis, std::string> sessions;
   for (const SessionStatus& session : status.sessions) {
     sessions.emplace(session.expires, hex_of(session.session.value));
   }
+  return expiry_lines("Session", sessions);
+}
+
+std::string dump_answer(const ServerStatus& status) {
+  std::multimap<WallMillis, std::string> connections;
   for (const ConnectionExpiry& connection : status.connection_expiry) {
     connections.emplace(
         connection.expires,
         concat("ip: /", connection.address, " sessionId: ", hex_of(connection.session.value)));
   }
   std::string text =
-      concat("SessionTracker dump:\n", expiry_lines("Session", sessions),
+      concat("SessionTracker dump:\n", session_lines(status),
              "ephemeral nodes dump:\nSessions with Ephemerals (", status.ephemerals.size(), "):\n");
   for (const SessionPaths& owner : status.ephemerals) {
     text += concat(hex_of(owner.session.value), ":\n");
@@ -247,9 +277,75 @@ std::string mntr_line(std::string_view name, std::string_view value) {
   return concat("zk_", name, "\t", value, "\n");
 }
 
+using Gauges = std::vector<std::pair<std::string, std::int64_t>>;
+
+// How far the learners are behind: names of our own, since ZooKeeper shows no such thing.
+void add_lag(const LeaderStatus& leading, Gauges& gauges) {
+  std::int64_t most = 0;
+  for (const LearnerStatus& learner : leading.learners) {
+    const std::string name = concat(learner.sid.value, "_learner_");
+    if (!learner.observer) {
+      const std::int64_t lag = lag_of(learner, leading.last_proposed);
+      gauges.emplace_back(name + "lag", lag);
+      if (learner.votes) most = std::max(most, lag);
+    }
+    gauges.emplace_back(name + "queued_bytes", learner.queued_bytes);
+    gauges.emplace_back(name + "silent_ms", learner.silent.value);
+  }
+  gauges.emplace_back("max_learner_lag", most);
+}
+
+void add_leading(const LeaderStatus& leading, Gauges& gauges) {
+  std::int64_t followers = 0, non_voting = 0, observers = 0;
+  for (const LearnerStatus& learner : leading.learners) {
+    if (!learner.synced) continue;
+    observers += learner.observer;
+    followers += !learner.observer;
+    non_voting += !learner.observer && !learner.votes;
+  }
+  gauges.insert(gauges.end(), {{"learners", static_cast<std::int64_t>(leading.learners.size())},
+                               {"synced_followers", followers},
+                               {"synced_non_voting_followers", non_voting},
+                               {"synced_observers", observers},
+                               {"pending_syncs", leading.pending_syncs},
+                               {"leader_uptime", leading.uptime.value},
+                               {"last_proposal_size", leading.last_proposal_bytes},
+                               {"min_proposal_size", leading.min_proposal_bytes},
+                               {"max_proposal_size", leading.max_proposal_bytes}});
+  add_lag(leading, gauges);
+}
+
+std::string peer_state(ServerMode mode) {
+  switch (mode) {
+    case ServerMode::kLeader:
+      return "leading - broadcast";
+    case ServerMode::kFollower:
+      return "following - broadcast";
+    case ServerMode::kObserver:
+      return "observing - broadcast";
+    case ServerMode::kStandalone:
+    case ServerMode::kReadOnly:
+      return "";
+  }
+  return "";
+}
+
+std::string ensemble_lines(const ServerStatus& status) {
+  if (!status.ensemble) return "";
+  const EnsembleStatus& ensemble = *status.ensemble;
+  Gauges gauges{{"quorum_size", ensemble.voters}, {"epoch", ensemble.epoch.value}};
+  if (status.mode == ServerMode::kObserver) {
+    gauges.emplace_back("observer_master_id", ensemble.leader.value);
+  }
+  if (ensemble.leading) add_leading(*ensemble.leading, gauges);
+  std::string lines = mntr_line("peer_state", peer_state(status.mode));
+  for (const auto& [name, value] : gauges) lines += mntr_line(name, concat(value));
+  return lines;
+}
+
 std::string mntr_answer(const ServerStatus& status) {
   std::string lines = mntr_line("version", kZooKeeperVersion) +
-                      mntr_line("server_state", to_string(status.mode)) +
+                      mntr_line("server_state", to_string(status.mode)) + ensemble_lines(status) +
                       mntr_line("avg_latency", decimal(status.latency.average_ms)) +
                       mntr_line("connection_drop_probability", "0.0");
   const std::pair<std::string_view, std::int64_t> gauges[] = {

@@ -87,6 +87,14 @@ std::string_view to_string(ServerMode mode) {
   return "standalone";
 }
 
+std::int64_t lag_of(const LearnerStatus& learner, Zxid last_proposed) {
+  if (learner.acked >= last_proposed) return 0;
+  // What it has from earlier epochs does not tell how many there were: at least all of this one.
+  const bool same_epoch = learner.acked.epoch() == last_proposed.epoch();
+  return std::int64_t{last_proposed.counter()} -
+         (same_epoch ? std::int64_t{learner.acked.counter()} : 0);
+}
+
 void fill_from_metrics(const Metrics& metrics, const StatusParts& parts, ServerStatus& status) {
   const Metrics::Total latency = metrics.total(Summary::kRequestLatency);
   status.latency = {latency.min / 1000, latency.max / 1000, latency.average() / 1000};

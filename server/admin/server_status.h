@@ -45,10 +45,11 @@ struct ConnectionStatus {
 std::string_view last_op_word(OpCode op);
 inline constexpr std::string_view kLastOpSession = "SESS";  // a handshake
 
-// One session, as the expiry queue holds it.
+// One session. Where sessions are expired, `dump` shows the first; a learner has only the second.
 struct SessionStatus {
   SessionId session;
-  WallMillis expires;  // the end of its bucket
+  WallMillis expires;  // the end of its bucket in the expiry queue
+  std::int32_t timeout_ms = 0;
 };
 
 // One connection, in the queue that closes connections which have gone silent.
@@ -88,6 +89,43 @@ struct StatusParts {
   bool metrics = false;      // mntr
 };
 
+// The leader's view of one learner. The lag of an observer is not known: it acknowledges nothing.
+struct LearnerStatus {
+  ServerId sid;
+  std::string address;  // "10.0.0.2:51034"
+  bool observer = false;
+  bool votes = true;              // a follower may be in no configuration
+  bool synced = false;            // each proposal goes to it
+  Zxid acked;                     // all up to here is on its disk
+  std::int64_t queued_bytes = 0;  // waits for its connection
+  Millis silent;                  // since it was heard
+};
+
+// What only a leader knows.
+struct LeaderStatus {
+  std::vector<LearnerStatus> learners;  // by sid
+  Zxid last_proposed;
+  // Bytes of a transaction with its header; -1: there was none.
+  std::int64_t last_proposal_bytes = -1, min_proposal_bytes = -1, max_proposal_bytes = -1;
+  std::int64_t pending_syncs = 0;
+  Millis uptime;  // since it began to lead
+};
+
+// How many transactions a learner has yet to acknowledge.
+std::int64_t lag_of(const LearnerStatus& learner, Zxid last_proposed);
+
+// What a member of an ensemble adds, while it serves.
+// Source of names and lines: ZooKeeper 3.8, QuorumZooKeeperServer.dumpConf, LeaderZooKeeperServer,
+// ObserverZooKeeperServer.dumpMonitorValues; recorded with three servers and an observer.
+struct EnsembleStatus {
+  ServerId self;
+  ServerId leader;
+  Epoch epoch;
+  std::int64_t voters = 0;
+  std::string members;  // zab::to_text() of the configuration in use
+  std::optional<LeaderStatus> leading;
+};
+
 enum class ServerMode { kStandalone, kLeader, kFollower, kObserver, kReadOnly };
 std::string_view to_string(ServerMode mode);  // "standalone", ..., "read-only"
 
@@ -95,6 +133,7 @@ std::string_view to_string(ServerMode mode);  // "standalone", ..., "read-only"
 struct ServerStatus {
   bool serving = true;  // false: recovering or stopping; most words say so and no more
   ServerMode mode = ServerMode::kStandalone;
+  std::optional<EnsembleStatus> ensemble;  // of leaders, followers and observers; not read-only
 
   // From Metrics, with fill_from_metrics(): since the start or the last srst.
   LatencyStatus latency;  // of requests, from read to answered

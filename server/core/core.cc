@@ -7,9 +7,7 @@
 
 #include "common/check.h"
 #include "common/concat.h"
-#include "server/core/reaper.h"
-#include "server/core/session_tracker.h"
-#include "server/request/prepare.h"
+#include "server/core/core_impl.h"
 #include "server/request/read.h"
 #include "server/request/reply.h"
 
@@ -17,9 +15,6 @@ namespace paddock::server {
 
 namespace {
 
-// Notes about soft quotas: at most one in this time.
-constexpr Millis kWarningInterval{10000};
-constexpr std::size_t kExpiredNamed = 8;  // in one note
 constexpr std::size_t kReplyBytes = 160;  // what most replies take, so that they are made in one go
 
 PrepareOptions prepare_options(const CoreOptions& options) {
@@ -44,7 +39,39 @@ SessionId first_session_id(ServerId server, WallMillis wall) {
   return SessionId{static_cast<std::int64_t>(high | clock)};
 }
 
-Reply begin_reply(ConnectionId connection, bool close = false) {
+// A transaction of the leader's that this server could not read back from its own log must not get
+// there. nullptr: it is good.
+const char* fault_of(const zab::Txn& txn) {
+  const Result<Txn> decoded = decode_txn(*txn.payload);
+  if (!decoded) return "a transaction that does not parse";
+  if (decoded->header.zxid != txn.zxid) return "a transaction under another's zxid";
+  return nullptr;
+}
+
+const char* fault_of(const zab::Message& message) {
+  if (const auto* proposal = std::get_if<zab::Proposal>(&message)) return fault_of(proposal->txn);
+  if (const auto* inform = std::get_if<zab::Inform>(&message)) return fault_of(inform->txn);
+  return nullptr;
+}
+
+std::string serving_text(const zab::RoleChanged& changed) {
+  const std::string epoch = concat(" in epoch ", changed.epoch.value);
+  switch (changed.role) {
+    case zab::Role::kLeading:
+      return concat("LEADING", epoch);
+    case zab::Role::kFollowing:
+      return concat("FOLLOWING server ", changed.leader.value, epoch);
+    case zab::Role::kObserving:
+      return concat("OBSERVING server ", changed.leader.value, epoch);
+    case zab::Role::kLooking:
+      break;
+  }
+  return concat("LOOKING for a leader: ", changed.reason);
+}
+
+}  // namespace
+
+Reply begin_reply(ConnectionId connection, bool close) {
   Reply reply{connection, {}, close};
   reply.frame.reserve(kReplyBytes);
   return reply;
@@ -53,8 +80,6 @@ Reply begin_reply(ConnectionId connection, bool close = false) {
 std::string hex_of(std::int64_t value) {
   return concat("0x", hex(static_cast<std::uint64_t>(value)));
 }
-
-}  // namespace
 
 std::array<std::uint8_t, 16> session_password(SessionId id) {
   constexpr std::uint64_t kMultiplier = 0x5DEECE66D;
@@ -71,87 +96,19 @@ std::array<std::uint8_t, 16> session_password(SessionId id) {
   return password;
 }
 
-struct Core::Impl {
-  // What is to be answered, and to whom, once a transaction is applied.
-  struct Waiting {
-    enum class Kind {
-      kWrite,     // a client's request: a reply
-      kClose,     // closeSession: a reply, then the connection goes
-      kNotAnOp,   // nothing a client may ask: a reply without a zxid, then the connection goes
-      kSync,      // behind the transaction with this zxid; takes none itself
-      kConnect,   // a new session
-      kExpiry,    // the session's time was over
-      kInternal,  // nobody waits
-    };
-    Kind kind{};
-    Zxid zxid;
-    ConnectionId connection;
-    SessionId session;
-    std::int32_t xid = 0;
-    Bytes record;  // sync only
-  };
-  using Session = SessionTracker::Session;
-
-  Impl(CoreOptions given, DataTree& its_tree, const zab::Durable& durable, Millis now,
-       WallMillis wall)
-      : options(std::move(given)),
-        tree(its_tree),
-        replica(zab::Membership{}, durable),
-        preparer(its_tree, prepare_options(options)),
-        sessions(options.tick_time),
-        reaper(its_tree, reaper_options(options), now),
-        next_session(first_session_id(options.server_id, wall)) {
-    PADDOCK_CHECK(durable.history.last() == tree.last_zxid());
-    tree.for_each_session(
-        [&](SessionId id, std::int32_t timeout_ms) { sessions.add(id, timeout_ms, now); });
-  }
-
-  void begin_step(Millis at, WallMillis at_wall, CoreActions& actions);
-  void on(zab::Tick, CoreActions&) {}
-  void on(ClientRequest request, CoreActions& actions);
-  void on(const ConnectSession& connect, CoreActions& actions);
-  void on(Disconnected gone, CoreActions& actions);
-  void on(const Touches& touches, CoreActions& actions);
-  void on(zab::Persisted persisted, CoreActions& actions);
-  void on(CheckpointWritten written, CoreActions&) { checkpointed = written.zxid; }
-  void run_timers(CoreActions& actions);
-
-  void on_write(ClientRequest& request, Session& session, CoreActions& actions);
-  void on_sync(const ClientRequest& request, CoreActions& actions);
-  void create_session(const ConnectSession& connect, CoreActions& actions);
-  void attach_again(const ConnectSession& connect, CoreActions& actions);
-  SessionId new_session_id();
-  std::int32_t negotiated(std::int32_t timeout_ms) const;
-
-  void propose(TxnBytes bytes, Waiting waiting, CoreActions& actions);
-  void carry_out(CoreActions& actions);
-  void note_warnings(CoreActions& actions);
-  void note_expired(const std::vector<SessionId>& expired, CoreActions& actions) const;
-
-  void apply(const zab::Txn& committed, bool want_changes, CoreActions& actions);
-  void report_mismatch(const Txn& txn, CoreActions& actions) const;
-  void answer(const Waiting& waiting, const Txn& txn, CoreActions& actions);
-  void answer_connect(const Waiting& waiting, CoreActions& actions);
-
-  const CoreOptions options;
-  DataTree& tree;
-  zab::Replica replica;
-  Preparer preparer;
-  SessionTracker sessions;
-  Reaper reaper;
-  SessionId next_session;
-  Zxid checkpointed;
-  Millis now;
-  WallMillis wall;
-
-  zab::Actions zab_actions;
-  std::vector<zab::Txn> committed;
-  std::deque<Waiting> waiting;  // by zxid; each outstanding transaction has one, syncs behind it
-  Applied applied;
-  std::vector<std::string> to_reap;
-  std::optional<Millis> last_warning;
-  std::size_t warnings_dropped = 0;
-};
+Core::Impl::Impl(CoreOptions given, DataTree& its_tree, zab::Durable durable, Millis now,
+                 WallMillis wall)
+    : options(std::move(given)),
+      tree(its_tree),
+      replica(options.membership, std::move(durable)),
+      preparer(its_tree, prepare_options(options)),
+      sessions(options.tick_time),
+      reaper(its_tree, reaper_options(options), now),
+      next_session(first_session_id(options.server_id, wall)),
+      now(now) {
+  PADDOCK_CHECK(replica.last_logged() == tree.last_zxid());
+  load_sessions();
+}
 
 Core::Core(CoreOptions options, DataTree& tree, const zab::Durable& durable, Millis now,
            WallMillis wall)
@@ -163,27 +120,47 @@ void Core::step(CoreEvent event, Millis now, WallMillis wall, CoreActions& actio
   impl_->begin_step(now, wall, actions);
   std::visit([&](auto&& body) { impl_->on(std::forward<decltype(body)>(body), actions); },
              std::move(event));
-  impl_->run_timers(actions);
+  if (impl_->leads()) impl_->run_timers(actions);
+  impl_->carry_out(actions);
 }
 
 bool Core::has_committed() const {
-  return !impl_->committed.empty();
+  return !impl_->decided.empty();
 }
 
 void Core::apply_committed(bool want_changes, Millis now, CoreActions& actions) {
   impl_->now = std::max(impl_->now, now);
-  for (const zab::Txn& txn : impl_->committed) impl_->apply(txn, want_changes, actions);
-  impl_->committed.clear();
+  for (const Impl::Decided& next : impl_->decided) {
+    if (const auto* txn = std::get_if<zab::Txn>(&next)) {
+      impl_->apply(*txn, want_changes, actions);
+    } else if (const auto* changed = std::get_if<zab::RoleChanged>(&next)) {
+      impl_->begin_role(*changed, actions);
+    } else {
+      impl_->finish_sync(actions);
+    }
+  }
+  impl_->decided.clear();
 }
 
 Millis Core::next_deadline() const {
-  const Millis reap = impl_->reaper.next_deadline();
-  const std::optional<Millis> expiry = impl_->sessions.next_deadline();
-  return expiry ? std::min(reap, *expiry) : reap;
+  return impl_->next_deadline();
+}
+
+void Core::tree_replaced() {
+  PADDOCK_CHECK(impl_->role == zab::Role::kLooking);
+  impl_->load_sessions();
 }
 
 std::size_t Core::outstanding() const {
-  return impl_->waiting.size();
+  return impl_->waiting.size() + impl_->syncs.size() + impl_->forwarded_count;
+}
+
+zab::Role Core::role() const {
+  return impl_->role;
+}
+
+const zab::Replica& Core::replica() const {
+  return impl_->replica;
 }
 
 std::vector<Core::SessionLine> Core::sessions() const {
@@ -201,16 +178,22 @@ std::vector<Core::SessionLine> Core::sessions() const {
 
 std::string Core::describe() const {
   return concat(impl_->replica.describe(), " applied=", hex_of(impl_->tree.last_zxid().value),
-                " checkpointed=", hex_of(impl_->checkpointed.value),
-                " waiting=", impl_->waiting.size(), " sessions=", impl_->sessions.size());
+                " checkpointed=", hex_of(impl_->checkpointed.value), " outstanding=", outstanding(),
+                " sessions=", impl_->sessions.size());
 }
+
+// --- events ---
 
 void Core::Impl::begin_step(Millis at, WallMillis at_wall, CoreActions& actions) {
   now = std::max(now, at);
   wall = at_wall;
-  if (replica.role() != zab::Role::kLooking) return;
-  replica.step(zab::Tick{}, now, zab_actions);
-  carry_out(actions);
+  if (!started || now >= replica.next_deadline()) {
+    started = true;
+    replica.step(zab::Tick{}, now, zab_actions);
+    carry_out(actions);
+  }
+  if (early.empty() || !leads()) return;
+  for (zab::FromLearner& from : std::exchange(early, {})) on_learner(from, actions);
 }
 
 void Core::Impl::on(ClientRequest request, CoreActions& actions) {
@@ -220,76 +203,247 @@ void Core::Impl::on(ClientRequest request, CoreActions& actions) {
     actions.client.emplace_back(CloseConnection{request.connection, "its session has moved"});
     return;
   }
-  sessions.touch(request.session, *session, now);
-  if (request.header.op == OpCode::kSync) return on_sync(request, actions);
-  on_write(request, *session, actions);
-}
-
-void Core::Impl::on_write(ClientRequest& request, Session& session, CoreActions& actions) {
-  const Zxid zxid = replica.next_zxid();
-  Waiting answer{Waiting::Kind::kWrite, zxid, request.connection, request.session,
-                 request.header.xid,    {}};
-  TxnBytes bytes;
-  if (session.closing) {
-    bytes = preparer.refuse(request.session, request.header.xid, ErrorCode::kSessionExpired, zxid,
-                            wall);
-  } else if (request.header.op == OpCode::kCloseSession) {
-    sessions.close(request.session, session);
-    answer.kind = Waiting::Kind::kClose;
-    bytes = preparer.close_session(request.session, request.header.xid, zxid, wall);
-  } else {
-    const bool is_op = is_client_op(request.header.op) && is_write(request.header.op);
-    if (!is_op) answer.kind = Waiting::Kind::kNotAnOp;
-    bytes = preparer.prepare(
-        {request.session, request.header, request.record(), *request.credentials}, zxid, wall);
-    note_warnings(actions);
+  ++last_request.value;
+  if (request.header.op == OpCode::kSync && role != zab::Role::kLooking) {
+    const ByteView record = request.record();
+    syncs.push_back({request.connection, request.header.xid, Bytes(record.begin(), record.end())});
+    order.expect(request.connection, last_request);
   }
-  propose(std::move(bytes), std::move(answer), actions);
-}
-
-// With nothing outstanding, all that was committed before is applied. Otherwise it waits its turn.
-void Core::Impl::on_sync(const ClientRequest& request, CoreActions& actions) {
-  if (waiting.empty()) {
-    Reply reply = begin_reply(request.connection);
-    append_sync_reply(request.header.xid, tree.last_zxid(), request.record(), reply.frame);
-    actions.client.emplace_back(std::move(reply));
-    return;
+  if (leads()) {
+    sessions.touch(request.session, *session, now);
+    if (request.header.op == OpCode::kSync)
+      return replica.step(zab::SyncRequested{}, now, zab_actions);
+    on_write(request, *session, actions);
+  } else if (learns()) {
+    forward(request, actions);
   }
-  const ByteView record = request.record();
-  waiting.push_back({Waiting::Kind::kSync, waiting.back().zxid, request.connection, request.session,
-                     request.header.xid, Bytes(record.begin(), record.end())});
+  // Otherwise the role has ended, and so will every connection.
 }
 
 void Core::Impl::on(const ConnectSession& connect, CoreActions& actions) {
-  if (connect.session == SessionId{}) return create_session(connect, actions);
-  attach_again(connect, actions);
-}
-
-void Core::Impl::create_session(const ConnectSession& connect, CoreActions& actions) {
-  const SessionId id = new_session_id();
-  const std::int32_t timeout_ms = negotiated(connect.timeout_ms);
-  sessions.add(id, timeout_ms, now).connection = connect.connection;
-  const Zxid zxid = replica.next_zxid();
-  propose(preparer.create_session(id, timeout_ms, zxid, wall),
-          {Waiting::Kind::kConnect, zxid, connect.connection, id, 0, {}}, actions);
-}
-
-// The password is looked at before anything else happens: who does not know it cuts off nobody.
-void Core::Impl::attach_again(const ConnectSession& connect, CoreActions& actions) {
-  const std::array<std::uint8_t, 16> password = session_password(connect.session);
-  Session* session = sessions.find(connect.session);
-  if (session == nullptr || session->closing || !std::ranges::equal(password, connect.password)) {
-    actions.client.emplace_back(SessionReply{connect.connection, SessionId{}, 0, {}});
-    return;
-  }
-  if (session->connection && session->connection != connect.connection) {
+  const bool is_new = connect.session == SessionId{};
+  if (!leads() && !learns()) {
     actions.client.emplace_back(
-        CloseConnection{*session->connection, "its session has attached elsewhere"});
+        CloseConnection{connect.connection, "this server has no leader and serves nobody"});
+  } else if (is_new) {
+    leads() ? create_session(connect) : forward_create_session(connect);
+  } else if (!std::ranges::equal(session_password(connect.session), connect.password)) {
+    // Before anything else happens: who does not know it cuts off nobody.
+    actions.client.emplace_back(SessionReply{connect.connection, SessionId{}, 0, {}});
+  } else {
+    leads() ? attach_again(connect, actions) : ask_leader(connect, actions);
   }
-  session->connection = connect.connection;
-  sessions.renew(connect.session, *session, negotiated(connect.timeout_ms), now);
-  actions.client.emplace_back(
-      SessionReply{connect.connection, connect.session, session->timeout_ms, password});
+}
+
+void Core::Impl::on(Disconnected gone, CoreActions&) {
+  order.forget(gone.connection);
+  forget(gone.connection, gone.session);
+  Session* session = sessions.find(gone.session);
+  if (session != nullptr && session->connection == gone.connection) session->connection.reset();
+}
+
+void Core::Impl::on(const Touches& touches, CoreActions&) {
+  for (const Touches::Touch& touch : touches.touches) {
+    Session* session = sessions.find(touch.session);
+    if (session == nullptr) continue;
+    sessions.touch(touch.session, *session, touch.at);
+    if (learns()) touched.insert_or_assign(touch.session, session->timeout_ms);
+  }
+}
+
+void Core::Impl::on(zab::Received received, CoreActions& actions) {
+  if (const char* const fault = fault_of(received.message)) {
+    const std::string reason = concat("it sent ", fault);
+    actions.notes.push_back(
+        {Note::Level::kError, concat("closing the link to the leader: ", reason)});
+    actions.peers.emplace_back(zab::Close{received.link, reason});
+    return replica.step(zab::LinkClosed{received.link}, now, zab_actions);
+  }
+  replica.step(std::move(received), now, zab_actions);
+}
+
+Millis Core::Impl::next_deadline() const {
+  Millis next = started ? replica.next_deadline() : now;
+  if (!leads()) return next;
+  if (orphans_due) return now;
+  next = std::min(next, reaper.next_deadline());
+  const std::optional<Millis> expiry = sessions.next_deadline();
+  return expiry ? std::min(next, *expiry) : next;
+}
+
+// --- the engine's actions ---
+
+// What one of them leads to may ask for more.
+void Core::Impl::carry_out(CoreActions& actions) {
+  while (!zab_actions.empty()) {
+    zab::Actions batch = std::exchange(zab_actions, {});
+    for (zab::Action& action : batch) carry_out(action, actions);
+    if (!zab_actions.empty()) continue;
+    batch.clear();
+    zab_actions = std::move(batch);  // for its capacity
+  }
+}
+
+void Core::Impl::carry_out(zab::Action& action, CoreActions& actions) {
+  std::visit(
+      [&](auto& what) {
+        using What = std::decay_t<decltype(what)>;
+        if constexpr (std::is_constructible_v<zab::DiskWrite, What&&>) {
+          actions.writes.emplace_back(std::move(what));
+        } else if constexpr (std::is_constructible_v<PeerAction, What&&>) {
+          actions.peers.emplace_back(std::move(what));
+        } else if constexpr (std::is_same_v<What, zab::Deliver>) {
+          decided.emplace_back(std::move(what.txn));
+        } else if constexpr (std::is_same_v<What, zab::RoleChanged>) {
+          // A server that stands alone leads from its first step on.
+          is_alone() ? begin_role(what, actions) : void(decided.emplace_back(std::move(what)));
+        } else if constexpr (std::is_same_v<What, zab::Synced>) {
+          decided.emplace_back(SyncDone{});
+        } else if constexpr (std::is_same_v<What, zab::FromLearner>) {
+          leads() ? on_learner(what, actions) : early.push_back(std::move(what));
+        } else if constexpr (std::is_same_v<What, zab::FromLeader>) {
+          if (const auto* answer = std::get_if<zab::Revalidated>(&what.message)) {
+            on_revalidated(*answer, actions);
+          } else {
+            PADDOCK_CHECK(std::holds_alternative<zab::Sync>(what.message));
+            decided.emplace_back(SyncDone{});
+          }
+        } else {
+          static_assert(std::is_same_v<What, zab::AnswerPing>);
+          answer_ping(what, actions);
+        }
+      },
+      action);
+}
+
+// --- roles ---
+
+void Core::Impl::begin_role(const zab::RoleChanged& changed, CoreActions& actions) {
+  end_role(actions);
+  role = changed.role;
+  actions.notes.push_back({Note::Level::kInfo, is_alone() ? concat("serving: ", replica.describe())
+                                                          : serving_text(changed)});
+  if (role == zab::Role::kLooking || is_alone()) return;
+  load_sessions();
+  const zab::Ensemble& ensemble = *options.membership.ensemble;
+  tree.set_config(to_text(ensemble), ensemble.version, wall);
+  orphans_due = role == zab::Role::kLeading;
+  actions.client.emplace_back(ServingChanged{true});
+}
+
+// Nothing that is under way can be answered any more, and whoever waits for it is cut off.
+void Core::Impl::end_role(CoreActions& actions) {
+  if (role == zab::Role::kLooking) return;
+  role = zab::Role::kLooking;
+  waiting.clear();
+  syncs.clear();
+  order.clear();
+  early.clear();
+  forwarded.clear();
+  forwarded_count = 0;
+  creating.clear();
+  attaching.clear();
+  connecting.clear();
+  touched.clear();
+  preparer.forget();
+  actions.client.emplace_back(ServingChanged{false});
+}
+
+// Every session gets its full timeout again, whoever leads: a learner tells of those it serves.
+void Core::Impl::load_sessions() {
+  sessions = SessionTracker(options.tick_time);
+  tree.for_each_session(
+      [&](SessionId id, std::int32_t timeout_ms) { sessions.add(id, timeout_ms, now); });
+}
+
+// --- apply ---
+
+void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions& actions) {
+  const Result<Txn> txn = decode_txn(*delivered.payload);
+  PADDOCK_CHECK(txn.ok());  // our own, or the leader's, and looked at when it came
+  PADDOCK_CHECK(txn->header.zxid == delivered.zxid);
+  tree.apply(*txn, want_changes, applied);
+  for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
+  if (applied.digest_differs) report_mismatch(*txn, actions);
+  if (learns()) {
+    answer_forwarded(*txn, actions);
+  } else {
+    preparer.on_applied(delivered.zxid);
+    while (!waiting.empty() && waiting.front().zxid <= delivered.zxid) {
+      const Waiting next = waiting.front();
+      waiting.pop_front();
+      answer(next, *txn, actions);
+    }
+  }
+  note_session(*txn, actions);
+}
+
+// Sessions come and go by transactions alone; a leader knows of a new one from its preparation on.
+void Core::Impl::note_session(const Txn& txn, CoreActions& actions) {
+  const SessionId id = txn.header.session;
+  if (txn.header.type == OpCode::kCreateSession) {
+    const auto* created = std::get_if<CreateSessionTxn>(&txn.body);
+    if (created != nullptr && sessions.find(id) == nullptr) {
+      sessions.add(id, created->timeout_ms, now);
+    }
+  } else if (txn.header.type == OpCode::kCloseSession) {
+    const Session* session = sessions.find(id);
+    if (session == nullptr) return;
+    if (session->connection) {
+      actions.client.emplace_back(CloseConnection{*session->connection, "its session expired"});
+    }
+    sessions.remove(id);
+  }
+}
+
+void Core::Impl::report_mismatch(const Txn& txn, CoreActions& actions) const {
+  actions.fatal = true;
+  actions.notes.push_back(
+      {Note::Level::kError,
+       concat("after zxid ", hex_of(txn.header.zxid.value), " the tree's digest is ",
+              hex(tree.digest()), ", but the transaction says ", hex(txn.digest->tree_digest),
+              ": this server's state cannot be trusted, so it stops. Start it again; if that "
+              "happens once more, keep its data directory and restore a copy",
+              is_alone() ? "" : ", or let it synchronize anew from an empty one")});
+}
+
+void Core::Impl::finish_sync(CoreActions& actions) {
+  if (syncs.empty()) return;  // the role that it was asked in has ended
+  const OpenSync sync = std::move(syncs.front());
+  syncs.pop_front();
+  Reply reply = begin_reply(sync.connection);
+  append_sync_reply(sync.xid, zxid_before_held(sync.connection), sync.record, reply.frame);
+  order.fill(std::move(reply), actions.client);
+}
+
+// What a client is told of only grows: a write that overtook its sync has shown less than the tree
+// has now.
+Zxid Core::Impl::zxid_before_held(ConnectionId connection) const {
+  const Reply* const held = order.first_held(connection);
+  if (held == nullptr) return tree.last_zxid();
+  JuteReader reader(ByteView(held->frame).subspan(4));
+  const Result<ReplyHeader> header = read_reply_header(reader);
+  PADDOCK_CHECK(header.ok());
+  if (header->zxid <= Zxid{0}) return tree.last_zxid();
+  return std::min(tree.last_zxid(), Zxid{header->zxid.value - 1});
+}
+
+// --- sessions ---
+
+SessionReply Core::Impl::welcome(SessionId id, std::int32_t timeout_ms,
+                                 ConnectionId connection) const {
+  return {connection, id, timeout_ms, session_password(id)};
+}
+
+void Core::Impl::attach(SessionId id, Session& session, const Attaching& client,
+                        CoreActions& actions) {
+  if (session.connection && session.connection != client.connection) {
+    actions.client.emplace_back(
+        CloseConnection{*session.connection, "its session has attached elsewhere"});
+  }
+  session.connection = client.connection;
+  sessions.renew(id, session, negotiated(client.timeout_ms), now);
+  actions.client.emplace_back(welcome(id, session.timeout_ms, client.connection));
 }
 
 // A clock that was set back must not give an id that is still in use.
@@ -305,164 +459,6 @@ std::int32_t Core::Impl::negotiated(std::int32_t timeout_ms) const {
   const std::int64_t clamped = std::clamp<std::int64_t>(
       timeout_ms, options.session_timeout_min.value, options.session_timeout_max.value);
   return static_cast<std::int32_t>(clamped);
-}
-
-void Core::Impl::on(Disconnected gone, CoreActions&) {
-  Session* session = sessions.find(gone.session);
-  if (session != nullptr && session->connection == gone.connection) session->connection.reset();
-}
-
-void Core::Impl::on(const Touches& touches, CoreActions&) {
-  for (const Touches::Touch& touch : touches.touches) {
-    if (Session* session = sessions.find(touch.session))
-      sessions.touch(touch.session, *session, touch.at);
-  }
-}
-
-void Core::Impl::on(zab::Persisted persisted, CoreActions& actions) {
-  replica.step(persisted, now, zab_actions);
-  carry_out(actions);
-}
-
-void Core::Impl::run_timers(CoreActions& actions) {
-  if (const auto due = sessions.next_deadline(); due && *due <= now) {
-    const std::vector<SessionId> expired = sessions.expire(now);
-    for (const SessionId id : expired) {
-      const Zxid zxid = replica.next_zxid();
-      propose(preparer.close_session(id, 0, zxid, wall),
-              {Waiting::Kind::kExpiry, zxid, {}, id, 0, {}}, actions);
-    }
-    note_expired(expired, actions);
-  }
-  if (reaper.next_deadline() <= now) {
-    to_reap.clear();
-    reaper.take_due(now, wall, to_reap);
-    for (const std::string& path : to_reap) {
-      const Zxid zxid = replica.next_zxid();
-      TxnBytes bytes = preparer.reap(path, zxid, wall);
-      if (bytes == nullptr) continue;
-      propose(std::move(bytes), {Waiting::Kind::kInternal, zxid, {}, {}, 0, {}}, actions);
-    }
-  }
-}
-
-void Core::Impl::propose(TxnBytes bytes, Waiting answer, CoreActions& actions) {
-  PADDOCK_CHECK(bytes != nullptr);
-  PADDOCK_CHECK(answer.zxid == replica.next_zxid());
-  PADDOCK_CHECK(waiting.empty() || waiting.back().zxid < answer.zxid);
-  const Zxid zxid = answer.zxid;
-  waiting.push_back(std::move(answer));
-  replica.step(zab::Propose{{zxid, std::move(bytes)}}, now, zab_actions);
-  carry_out(actions);
-}
-
-void Core::Impl::carry_out(CoreActions& actions) {
-  for (zab::Action& action : zab_actions) {
-    if (auto* append = std::get_if<zab::Append>(&action)) {
-      actions.appends.push_back(std::move(*append));
-    } else if (auto* deliver = std::get_if<zab::Deliver>(&action)) {
-      committed.push_back(std::move(deliver->txn));
-    } else if (const auto* changed = std::get_if<zab::RoleChanged>(&action)) {
-      PADDOCK_CHECK(changed->role == zab::Role::kLeading);
-      actions.notes.push_back({Note::Level::kInfo, concat("serving: ", replica.describe())});
-    }
-  }
-  zab_actions.clear();
-}
-
-void Core::Impl::note_warnings(CoreActions& actions) {
-  std::vector<std::string> warnings = preparer.take_warnings();
-  if (warnings.empty()) return;
-  const bool quiet = last_warning && now < *last_warning + kWarningInterval;
-  warnings_dropped += quiet ? warnings.size() : warnings.size() - 1;
-  if (quiet) return;
-  std::string text = std::move(warnings.front());
-  if (warnings_dropped != 0) text += concat(" (and ", warnings_dropped, " more of these)");
-  actions.notes.push_back({Note::Level::kWarning, std::move(text)});
-  last_warning = now;
-  warnings_dropped = 0;
-}
-
-void Core::Impl::note_expired(const std::vector<SessionId>& ids, CoreActions& actions) const {
-  if (ids.empty()) return;
-  std::string text = concat(ids.size(), ids.size() == 1 ? " session" : " sessions", " expired:");
-  for (std::size_t i = 0; i < std::min(ids.size(), kExpiredNamed); ++i) {
-    text += concat(" ", hex_of(ids[i].value));
-  }
-  if (ids.size() > kExpiredNamed) text += " ...";
-  actions.notes.push_back({Note::Level::kInfo, std::move(text)});
-}
-
-void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions& actions) {
-  const Result<Txn> txn = decode_txn(*delivered.payload);
-  PADDOCK_CHECK(txn.ok());  // our own, or from a leader whose bytes were checked on arrival
-  PADDOCK_CHECK(txn->header.zxid == delivered.zxid);
-  tree.apply(*txn, want_changes, applied);
-  preparer.on_applied(delivered.zxid);
-  for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
-  if (applied.digest_differs) report_mismatch(*txn, actions);
-  while (!waiting.empty() && waiting.front().zxid <= delivered.zxid) {
-    const Waiting next = std::move(waiting.front());
-    waiting.pop_front();
-    answer(next, *txn, actions);
-  }
-}
-
-void Core::Impl::report_mismatch(const Txn& txn, CoreActions& actions) const {
-  actions.fatal = true;
-  actions.notes.push_back(
-      {Note::Level::kError,
-       concat("after zxid ", hex_of(txn.header.zxid.value), " the tree's digest is ",
-              hex(tree.digest()), ", but the transaction says ", hex(txn.digest->tree_digest),
-              ": this server's state cannot be trusted, so it stops. Start it again; if that "
-              "happens once more, keep its data directory and restore a copy")});
-}
-
-void Core::Impl::answer(const Waiting& next, const Txn& txn, CoreActions& actions) {
-  switch (next.kind) {
-    case Waiting::Kind::kWrite:
-    case Waiting::Kind::kClose: {
-      const bool close = next.kind == Waiting::Kind::kClose;
-      Reply reply = begin_reply(next.connection, close);
-      append_write_reply(next.xid, txn, applied, reply.frame);
-      actions.client.emplace_back(std::move(reply));
-      if (close) sessions.remove(next.session);
-      return;
-    }
-    case Waiting::Kind::kNotAnOp: {
-      Reply reply = begin_reply(next.connection, true);
-      append_reply({next.xid, Zxid{-1}, ErrorCode::kUnimplemented}, {}, reply.frame);
-      actions.client.emplace_back(std::move(reply));
-      return;
-    }
-    case Waiting::Kind::kSync: {
-      Reply reply = begin_reply(next.connection);
-      append_sync_reply(next.xid, tree.last_zxid(), next.record, reply.frame);
-      actions.client.emplace_back(std::move(reply));
-      return;
-    }
-    case Waiting::Kind::kConnect:
-      return answer_connect(next, actions);
-    case Waiting::Kind::kExpiry: {
-      const Session* session = sessions.find(next.session);
-      PADDOCK_CHECK(session != nullptr);
-      if (session->connection) {
-        actions.client.emplace_back(CloseConnection{*session->connection, "its session expired"});
-      }
-      sessions.remove(next.session);
-      return;
-    }
-    case Waiting::Kind::kInternal:
-      return;
-  }
-}
-
-void Core::Impl::answer_connect(const Waiting& next, CoreActions& actions) {
-  const Session* session = sessions.find(next.session);
-  PADDOCK_CHECK(session != nullptr);
-  if (session->connection != next.connection) return;  // it is gone, or another one has taken over
-  actions.client.emplace_back(SessionReply{next.connection, next.session, session->timeout_ms,
-                                           session_password(next.session)});
 }
 
 }  // namespace paddock::server

@@ -18,6 +18,7 @@ namespace paddock::server {
 // Typed settings that decide about requests and sessions. Times in ms.
 struct CoreOptions {
   ServerId server_id{1};
+  zab::Membership membership;  // without an ensemble: stands alone
   Millis tick_time{3000};
   Millis session_timeout_min{6000}, session_timeout_max{60000};
   bool enforce_quota = false;              // zookeeper.enforceQuota
@@ -36,8 +37,12 @@ struct CoreOptions {
 // Two steps, because readers share the tree: step() takes events and never changes the tree;
 // apply_committed() changes it, and the host shuts readers out meanwhile.
 //
-//   loop: step() each event -> carry out appends -> if has_committed(): lock; apply_committed();
-//         hand client actions to the io threads; unlock
+//   loop: step() each event -> carry out writes and peers -> if has_committed(): lock;
+//         apply_committed(); hand client actions to the io threads; unlock
+//
+// In an ensemble it serves clients only in between a RoleChanged of the engine that says so and the
+// next: leading, it prepares and decides itself; following or observing, it passes writes to the
+// leader and answers its own clients as their transactions come back.
 //
 // Thread: the core thread.
 class Core {
@@ -60,8 +65,16 @@ class Core {
   // When to send a Tick if nothing else happens.
   Millis next_deadline() const;
 
+  // The host has put another tree in the place of the one before: cut back, or a leader's snapshot.
+  // Only while no client is served.
+  void tree_replaced();
+
   // Requests in preparation or waiting for their commit.
   std::size_t outstanding() const;
+
+  // The role that clients are served in; looking: none.
+  zab::Role role() const;
+  const zab::Replica& replica() const;
 
   // Tells the sessions' expiry as `dump` shows it, and who is attached. Not for decisions.
   struct SessionLine {

@@ -35,9 +35,19 @@ struct CloseConnection {
   std::string_view reason;  // static text, for the log
 };
 
+// Whether clients are served from here on. If not, every connection is to be closed.
+struct ServingChanged {
+  bool serves = false;
+};
+
 // What goes to the io threads, in this order: an event reaches its watchers before the reply behind
-// it. TreeChange goes to every io thread that has watches, the others to the connection's own.
-using ClientAction = std::variant<TreeChange, Reply, SessionReply, CloseConnection>;
+// it. TreeChange goes to every io thread that has watches, ServingChanged to all, the others to the
+// connection's own.
+using ClientAction = std::variant<TreeChange, Reply, SessionReply, CloseConnection, ServingChanged>;
+
+// What goes to the other members, in this order.
+using PeerAction = std::variant<zab::Notify, zab::Connect, zab::Close, zab::Send, zab::SendHistory,
+                                zab::SendSnapshot>;
 
 // A line for the operator's log; the core itself logs nothing.
 struct Note {
@@ -45,16 +55,19 @@ struct Note {
   std::string text;
 };
 
-// Everything one or more steps ask for. The host: first `appends` to the log thread, then the rest.
+// Everything one or more steps ask for. The host: first `writes` to the log thread, then `peers`,
+// then the rest.
 struct CoreActions {
-  std::vector<zab::Append> appends;
+  std::vector<zab::DiskWrite> writes;
+  std::vector<PeerAction> peers;
   std::vector<ClientAction> client;
   std::vector<Note> notes;
   bool fatal =
       false;  // our state cannot be trusted (digest mismatch): stop loudly, after the notes
 
   void clear() {
-    appends.clear();
+    writes.clear();
+    peers.clear();
     client.clear();
     notes.clear();
   }

@@ -55,7 +55,9 @@ struct CheckpointWritten {
   Zxid zxid;
 };
 
-using CoreEvent = std::variant<zab::Tick, ClientRequest, ConnectSession, Disconnected, Touches,
-                               zab::Persisted, CheckpointWritten>;
+using CoreEvent =
+    std::variant<zab::Tick, ClientRequest, ConnectSession, Disconnected, Touches, zab::Persisted,
+                 CheckpointWritten, zab::Notified, zab::PeerReachable, zab::LinkOpened,
+                 zab::LinkClosed, zab::Received, zab::SnapshotReceived, zab::HistoryTrimmed>;
 
 }  // namespace paddock::server

@@ -8,6 +8,7 @@
 
 #include "common/ids.h"
 #include "server/tree/session_expiry.h"
+#include "zab/event.h"
 
 namespace paddock::server {
 
@@ -22,6 +23,9 @@ class SessionTracker {
     bool closing = false;  // its closeSession is on its way: it does nothing any more
     Millis heard;          // when it was last heard from
     std::optional<ConnectionId> connection;
+    // Leading: the link of the learner whose client uses it; 0: a client of this server; none:
+    // nobody since this server leads.
+    std::optional<zab::LinkId> owner;
   };
 
   explicit SessionTracker(Millis tick) : expiry_(tick) {}

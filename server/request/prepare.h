@@ -62,6 +62,8 @@ class Preparer {
   TxnBytes reap(std::string_view path, Zxid zxid, WallMillis time);
 
   void on_applied(Zxid zxid) { pending_.on_applied(zxid); }
+  // No outstanding proposal of this server will ever be applied as such.
+  void forget() { pending_.on_applied(Zxid{INT64_MAX}); }
 
   // What operators should hear of since the last call: soft quotas that are exceeded.
   std::vector<std::string> take_warnings() { return std::exchange(warnings_, {}); }

@@ -97,7 +97,7 @@ void CheckpointThread::write(Dirty dirty) {
   metrics_.record(Summary::kSnapshotTime, took);
   VLOG(1) << "checkpoint at zxid=0x" << hex(static_cast<std::uint64_t>(zxid.value)) << ": " << nodes
           << " nodes, " << bytes << " bytes, " << took / 1000 << " ms";
-  shared_.to_core.put(CoreMail(CoreEvent(CheckpointWritten{zxid})));
+  shared_.tell_core(CoreMail(CoreEvent(CheckpointWritten{zxid})));
   if (options_.purge) purge_up_to(zxid);
 }
 

@@ -70,7 +70,7 @@ void CoreThread::start() {
 
 void CoreThread::stop() {
   if (!thread_.joinable()) return;
-  shared_.to_core.put(CoreMail(CoreStop{}));
+  shared_.tell_core(CoreMail(CoreStop{}));
   thread_.join();
 }
 
@@ -98,7 +98,7 @@ void CoreThread::take_all(std::vector<CoreMail>& batch) {
       step(std::move(*event));
     } else if (auto* task = std::get_if<CoreTask>(&mail)) {
       (*task)(core_);
-    } else {
+    } else if (std::holds_alternative<CoreStop>(mail)) {
       stopping_ = true;
     }
   }
@@ -111,7 +111,9 @@ void CoreThread::step(CoreEvent event) {
 
 void CoreThread::carry_out() {
   log_bytes_ += bytes_of(actions_.appends);
-  log_.put(actions_.appends);
+  std::vector<LogWrite> writes;
+  for (zab::Append& append : actions_.appends) writes.emplace_back(std::move(append));
+  log_.put(writes);
   if (core_.has_committed()) {
     apply();
   } else {

@@ -171,7 +171,7 @@ void IoThread::finish_batch() {
     if (ClientSession* session = find(changed_[i])) settle(*session);
   }
   changed_.clear();
-  shared_.to_core.put(to_core_);
+  shared_.tell_core(to_core_);
 }
 
 void IoThread::settle(ClientSession& session) {

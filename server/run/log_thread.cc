@@ -27,23 +27,25 @@ void LogThread::start() {
 }
 
 void LogThread::stop() {
-  appends_.stop();
+  writes_.stop();
   if (thread_.joinable()) thread_.join();
 }
 
 void LogThread::run() {
-  std::vector<zab::Append> batch;
-  while (appends_.take(batch)) {
+  std::vector<LogWrite> batch;
+  while (writes_.take(batch)) {
     persist(batch);
-    const zab::WriteTicket last = batch.back().ticket;
-    shared_.to_core.put(CoreMail(CoreEvent(zab::Persisted{last})));
+    const zab::WriteTicket last =
+        std::visit([](const auto& write) { return write.ticket; }, batch.back());
+    shared_.tell_core(CoreMail(CoreEvent(zab::Persisted{last})));
   }
 }
 
-void LogThread::persist(const std::vector<zab::Append>& batch) {
+void LogThread::persist(const std::vector<LogWrite>& batch) {
   using Clock = std::chrono::steady_clock;
   std::int64_t txns = 0;
-  for (const zab::Append& append : batch) {
+  for (const LogWrite& write : batch) {
+    const zab::Append& append = std::get<zab::Append>(write);
     if (const auto done = log_->append(append.txns); !done) {
       die(concat("cannot append to the transaction log: ", done.error().message));
     }

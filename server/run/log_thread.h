@@ -8,6 +8,7 @@
 #include "common/ids.h"
 #include "common/logging.h"
 #include "common/metrics.h"
+#include "server/run/log_write.h"
 #include "server/run/mailbox.h"
 #include "server/run/shared_state.h"
 #include "server/storage/txn_log.h"
@@ -29,20 +30,20 @@ class LogThread {
   // Writes what was put, and joins.
   void stop();
 
-  void put(std::vector<zab::Append>& appends) { appends_.put(appends); }
+  void put(std::vector<LogWrite>& writes) { writes_.put(writes); }
 
   // For who fills the spare segment.
   TxnLog& log() { return *log_; }
 
  private:
   void run();
-  void persist(const std::vector<zab::Append>& batch);
+  void persist(const std::vector<LogWrite>& batch);
 
   std::unique_ptr<TxnLog> log_;
   SharedState& shared_;
   const Millis fsync_warning_threshold_;
   ThreadMetrics& metrics_;
-  Mailbox<zab::Append> appends_;
+  Mailbox<LogWrite> writes_;
   std::thread thread_;
   LogLimiter slow_{Millis{10'000}};
 };

@@ -108,7 +108,7 @@ void StatusCollector::collect(StatusParts parts, Done done) {
   fill_common(gathering->status, parts);
   gathering->missing = 1 + io_->size();
   gathering->done = std::move(done);
-  shared_.to_core.put(CoreMail(CoreTask([this, parts, gathering](const Core& core) {
+  shared_.tell_core(CoreMail(CoreTask([this, parts, gathering](const Core& core) {
     gathering->add([&](ServerStatus& status) { fill_from_core(status, parts, core); });
   })));
   for (const auto& io : *io_) {

@@ -24,7 +24,7 @@ DataTree::DataTree(TreeOptions options)
   data_size_ += 1;  // ZooKeeper's tree has the root twice, as "" and as "/"
   add_system_node("/zookeeper", open_acl(), 0);
   add_system_node("/zookeeper/quota", open_acl(), 0);
-  add_system_node("/zookeeper/config", anyone_may_read(), -1);
+  add_system_node(kConfigNode, anyone_may_read(), -1);
   dirty_.tree_digest = tree_digest_;
 }
 

@@ -24,6 +24,8 @@
 
 namespace paddock::server {
 
+inline constexpr std::string_view kConfigNode = "/zookeeper/config";
+
 struct TreeOptions {
   bool extended_types = true;   // zookeeper.extendedTypesEnabled: TTL nodes
   bool digest = true;           // zookeeper.digest.enabled
@@ -111,6 +113,10 @@ class DataTree {
   // --- writing ---
   // `want_changes`: whether `applied.changes` is filled, which costs a path each.
   void apply(const Txn& txn, bool want_changes, Applied& applied);
+
+  // What /zookeeper/config says: each server's own, by no transaction. `version` is the
+  // configuration's. Source: ZooKeeper 3.8, ZKDatabase.initConfigInZKDatabase.
+  void set_config(std::string_view text, std::int64_t version, WallMillis now);
 
   // All that has changed since the last call, and an empty one begun. `last_zxid` and digest in it.
   Dirty take_dirty();

@@ -239,6 +239,17 @@ ErrorCode DataTree::apply_body(const Context& context, OpCode, const SetDataTxn&
   return ErrorCode::kOk;
 }
 
+void DataTree::set_config(std::string_view text, std::int64_t version, WallMillis now) {
+  const Place place = place_of(kConfigNode);
+  if (!place.ref || as_chars(node(place.ref).data_.bytes()) == text) return;
+  update(place, [&](Znode& node) {
+    set_value(place, Value(as_bytes(text)));
+    node.mtime_ = now;
+    node.mzxid_ = Zxid{version};
+    node.version_ = -1;
+  });
+}
+
 ErrorCode DataTree::apply_body(const Context&, OpCode, const SetAclTxn& txn, Applied::Op& op) {
   const Place place = place_of(txn.path);
   if (!place.ref) return ErrorCode::kNoNode;

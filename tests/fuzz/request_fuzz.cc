@@ -97,17 +97,23 @@ class Host {
   }
 
   void commit() {
+    apply();
     while (last_ticket_ > persisted_) {
       persisted_ = last_ticket_;
       step(zab::Persisted{persisted_});
-      if (core_.has_committed()) core_.apply_committed(true, now_, actions_);
-      take_actions();
+      apply();
     }
+  }
+
+  void apply() {
+    if (core_.has_committed()) core_.apply_committed(true, now_, actions_);
+    take_actions();
   }
 
   void take_actions() {
     PADDOCK_CHECK(!actions_.fatal);
-    for (const zab::Append& append : actions_.appends) {
+    for (const zab::DiskWrite& write : actions_.writes) {
+      const auto& append = std::get<zab::Append>(write);
       PADDOCK_CHECK(append.ticket > last_ticket_);
       last_ticket_ = append.ticket;
       for (const zab::Txn& txn : append.txns) check_readable(txn);
@@ -148,6 +154,7 @@ class Host {
   }
   void take(const SessionReply& reply) { session_ = reply.session; }
   void take(const CloseConnection&) { close(); }
+  void take(const ServingChanged&) { PADDOCK_CHECK(false); }
 
   // Nobody hears the answers to what was sent before.
   void close() { open_ = false; }

@@ -111,9 +111,11 @@ class Host final : public SessionHost {
       for (ClientAction& action : actions.client) {
         std::visit([&](auto& what) { deliver(what); }, action);
       }
-      if (actions.appends.empty()) return;
-      const zab::WriteTicket last = actions.appends.back().ticket;
-      core_.step(zab::Persisted{last}, kNow, kWall, actions_);
+      if (actions.writes.empty() && !core_.has_committed()) return;
+      if (!actions.writes.empty()) {
+        const zab::WriteTicket last = std::get<zab::Append>(actions.writes.back()).ticket;
+        core_.step(zab::Persisted{last}, kNow, kWall, actions_);
+      }
       if (core_.has_committed()) core_.apply_committed(!watches_.empty(), kNow, actions_);
     }
   }
@@ -127,6 +129,7 @@ class Host final : public SessionHost {
   }
   void deliver(Reply& reply) { session_->on_reply(std::move(reply)); }
   void deliver(SessionReply& reply) { session_->on_session_reply(reply); }
+  void deliver(ServingChanged&) {}
   void deliver(CloseConnection&) {
     session_->flush();
     session_->close("");

@@ -39,19 +39,21 @@ class CoreFixture {
   // Everything asked for so far reaches the disk and is applied.
   void settle() {
     do {
-      persist(actions_.appends.size());
+      persist(actions_.writes.size());
       core_->apply_committed(true, now_, actions_);
-    } while (!actions_.appends.empty());
+    } while (!actions_.writes.empty());
   }
   // The next `count` appends reach the disk.
   void persist(std::size_t count) {
     if (count == 0) return;
-    const zab::WriteTicket ticket = actions_.appends[count - 1].ticket;
+    zab::WriteTicket ticket;
     for (std::size_t i = 0; i < count; ++i) {
-      for (const zab::Txn& txn : actions_.appends[i].txns) log_.push_back(txn);
+      const auto& append = std::get<zab::Append>(actions_.writes[i]);
+      log_.insert(log_.end(), append.txns.begin(), append.txns.end());
+      ticket = append.ticket;
     }
-    actions_.appends.erase(actions_.appends.begin(),
-                           actions_.appends.begin() + static_cast<std::ptrdiff_t>(count));
+    actions_.writes.erase(actions_.writes.begin(),
+                          actions_.writes.begin() + static_cast<std::ptrdiff_t>(count));
     step(zab::Persisted{ticket});
   }
 

@@ -248,8 +248,9 @@ class CoreSimulation : public testing::TestWithParam<std::uint32_t>, protected C
     const ReplyHeader header = *read_reply_header(reader);
     EXPECT_EQ(header.xid, expected.xid);
     EXPECT_EQ(header.error, expected.error);
-    EXPECT_GE(header.zxid, last_zxid_);
-    last_zxid_ = header.zxid;
+    Zxid& last_zxid = last_zxid_[reply->connection.number];
+    EXPECT_GE(header.zxid, last_zxid);
+    last_zxid = header.zxid;
     if (!expected.path.empty()) {
       EXPECT_EQ(*reader.read_string(), expected.path);
     }
@@ -282,7 +283,7 @@ class CoreSimulation : public testing::TestWithParam<std::uint32_t>, protected C
     } else if (kind < 79) {
       pass_time();
     } else if (kind < 90) {
-      persist(below(static_cast<std::uint32_t>(actions().appends.size()) + 1));
+      persist(below(static_cast<std::uint32_t>(actions().writes.size()) + 1));
     } else {
       core().apply_committed(below(2) == 0, now(), actions());
     }
@@ -313,7 +314,7 @@ class CoreSimulation : public testing::TestWithParam<std::uint32_t>, protected C
   std::uint64_t last_connection_ = 0;
   std::map<std::uint64_t, std::deque<Expected>> expected_;
   std::map<SessionId, Millis> heard_;
-  Zxid last_zxid_;
+  std::map<std::uint64_t, Zxid> last_zxid_;  // told to each connection
 };
 
 TEST_P(CoreSimulation, AnswersAsIfEachRequestTookEffectAtOnceAndInOrder) {

@@ -72,6 +72,7 @@ TEST_F(CoreTest, RefusesAWrongPasswordAndLeavesTheRightfulConnectionAlone) {
   EXPECT_EQ(take_texts(),
             (Texts{"2: refused timeout=0", "3: refused timeout=0", "4: refused timeout=0"}));
   request(1, session, 1, OpCode::kSync, test::path_record("/"));
+  settle();
   EXPECT_EQ(take_texts(), Texts{"1: xid=1 zxid=1 err=0"});
 }
 
@@ -143,6 +144,7 @@ TEST_F(CoreTest, GivesNoIdTwiceThoughTheClockWasSetBack) {
 TEST_F(CoreTest, AnswersSyncBehindAllThatIsOutstandingAndTakesNoZxid) {
   const SessionId session = new_session(1);
   request(1, session, 1, OpCode::kSync, test::path_record("/"));
+  settle();
   EXPECT_EQ(take_texts(), Texts{"1: xid=1 zxid=1 err=0"});
   request(1, session, 2, OpCode::kCreate, create_record({.path = "/a"}));
   request(1, session, 3, OpCode::kSync, test::path_record("/"));
@@ -212,7 +214,7 @@ TEST_F(CoreTest, DescribesItselfInOneLine) {
             "sid=0 leading logged=0x2 durable=0x1 delivered=0x1 acceptedEpoch=0 currentEpoch=0: "
             "broadcast epoch=0 proposed=0x2 committed=0x1 outstanding=1 learners=0 attached=0 "
             "applied=0x1 "
-            "checkpointed=0x1 waiting=1 sessions=1");
+            "checkpointed=0x1 outstanding=1 sessions=1");
 }
 
 class ReapingCoreTest : public testing::Test, protected CoreFixture {

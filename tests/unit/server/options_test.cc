@@ -3,13 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 
 #include "common/concat.h"
 #include "server/option_table.h"
-#include "tests/support/vectors.h"
+#include "tests/unit/server/options_fixture.h"
 
 namespace paddock::server {
 namespace {
@@ -18,69 +17,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
-
-// A folder of its own for each test, and what a load needs.
-class OptionsTest : public ::testing::Test {
- protected:
-  OptionsTest() {
-    std::string pattern = ::testing::TempDir() + "paddock-options-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~OptionsTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
-
-  void write(const std::string& name, const std::string& text) {
-    ASSERT_TRUE(replace_file(posix_env(), path(name), as_bytes(text)));
-  }
-
-  // The two keys that are always needed, and a file of `text` behind them.
-  Result<LoadedOptions> load(const std::string& text, std::vector<std::string> arguments = {}) {
-    write("zoo.cfg", concat("dataDir=", path("data"), "\nclientPort=2181\n", text));
-    return load_only(std::move(arguments));
-  }
-
-  Result<LoadedOptions> load_only(std::vector<std::string> arguments) {
-    arguments.push_back(path("zoo.cfg"));
-    PADDOCK_TRY(const OptionSources sources,
-                parse_arguments(arguments, [this](const char* name) -> const char* {
-                  const auto found = environment_.find(name);
-                  return found == environment_.end() ? nullptr : found->second.c_str();
-                }));
-    return load_options(posix_env(), sources);
-  }
-
-  ServerOptions options(const std::string& text, std::vector<std::string> arguments = {}) {
-    auto loaded = load(text, std::move(arguments));
-    EXPECT_TRUE(loaded) << loaded.error().message;
-    return loaded ? loaded->options : ServerOptions{};
-  }
-
-  std::string refused(const std::string& text, std::vector<std::string> arguments = {}) {
-    const auto loaded = load(text, std::move(arguments));
-    EXPECT_FALSE(loaded) << text;
-    if (loaded) return "";
-    // Without the folder, which differs from run to run.
-    std::string message = loaded.error().message;
-    for (std::size_t at = message.find(folder_); at != message.npos; at = message.find(folder_)) {
-      message.erase(at, folder_.size() + 1);
-    }
-    return message;
-  }
-
-  std::string notices(const std::string& text, std::vector<std::string> arguments = {}) {
-    const auto loaded = load(text, std::move(arguments));
-    EXPECT_TRUE(loaded) << loaded.error().message;
-    std::string all;
-    for (const Notice& notice : loaded->notices) {
-      all += concat(notice.warning ? "W " : "I ", notice.text, "\n");
-    }
-    return all;
-  }
-
-  std::string folder_;
-  std::map<std::string, std::string> environment_;
-};
 
 TEST_F(OptionsTest, HasZooKeepersDefaults) {
   const ServerOptions loaded = options("");
@@ -110,15 +46,8 @@ TEST_F(OptionsTest, StartsWithTheFileThatDebianShipsAndHasNothingToSay) {
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_TRUE(loaded->notices.empty());
   EXPECT_EQ(loaded->options.core.session_timeout_max, Millis{40000});
-  EXPECT_EQ(loaded->options.ensemble.init_limit, 10);
+  EXPECT_EQ(loaded->options.ensemble.ensemble, nullptr);
   EXPECT_TRUE(std::filesystem::is_directory(path("zookeeper")));
-}
-
-TEST_F(OptionsTest, StartsWithTheSampleThatIsShipped) {
-  write("zoo.cfg", test::source_text("conf/zoo.cfg"));
-  const auto loaded = load_only({"--dataDir=" + path("data")});
-  ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_TRUE(loaded->notices.empty());
 }
 
 TEST_F(OptionsTest, TakesEveryKeyWithAndWithoutItsPrefix) {
@@ -245,7 +174,11 @@ TEST_F(OptionsTest, SaysOnceWhatDoesNothingAndWhy) {
             concat("I ", path("zoo.cfg"), ":3: jvm.pause.monitor has no meaning here: there is no ",
                    "Java virtual machine\nW ", path("zoo.cfg"), ":4: jvm.pause.monitor is set ",
                    "again, and this wins: it was set at ", path("zoo.cfg"), ":3\n"));
-  EXPECT_THAT(notices("cnxTimeout=5\n"), HasSubstr("I "));
+  EXPECT_THAT(notices("syncEnabled=true\n"), HasSubstr("I "));
+  EXPECT_EQ(notices("leaderServes=yes\n"), concat("I ", path("zoo.cfg"), ":3: leaderServes ",
+                                                  "switches off what is not available yet: a ",
+                                                  "leader that serves no clients\n"));
+  EXPECT_THAT(notices("leaderServes=no\n"), HasSubstr("W "));
   EXPECT_THAT(notices("admin.enableServer=false\n"), HasSubstr("I "));
   EXPECT_THAT(notices("admin.serverPort=8081\n"), HasSubstr("W "));
 }
@@ -322,54 +255,6 @@ TEST_F(OptionsTest, TakesItsThreadsFromZooKeepersNames) {
   EXPECT_EQ(options("nio.numWorkerThreads=4").net.io_threads, 4u);
   EXPECT_EQ(options("nio.numWorkerThreads=4\nnio.numSelectorThreads=2").net.io_threads, 2u);
   EXPECT_EQ(options("ioThreads=5\nnio.numSelectorThreads=2").net.io_threads, 5u);
-}
-
-TEST_F(OptionsTest, StandsAloneWithOneServerLine) {
-  const ServerOptions loaded = options("server.1=zk1:2888:3888:participant;2181\n");
-  ASSERT_EQ(loaded.ensemble.servers.size(), 1u);
-  EXPECT_EQ(loaded.ensemble.servers[0].addresses[0].quorum, (HostPort{"zk1", 2888}));
-  EXPECT_EQ(loaded.ensemble.servers[0].addresses[0].election_port, 3888);
-  EXPECT_EQ(loaded.net.client, (HostPort{"0.0.0.0", 2181}));
-  EXPECT_THAT(refused("server.1=a:1:2\nserver.2=b:1:2\n"), HasSubstr("serves as one server alone"));
-  EXPECT_THAT(refused("standaloneEnabled=false\nserver.1=a:1:2\n"), HasSubstr("ensemble"));
-  EXPECT_THAT(refused("server.1=a:1:2;2182\n"), HasSubstr("differ"));
-}
-
-TEST_F(OptionsTest, ReadsServerLinesInEveryForm) {
-  const auto several = parse_server_spec("3", "[::1]:2888:3888|b:1:2:observer;[::2]:5", true);
-  ASSERT_TRUE(several) << several.error().message;
-  EXPECT_EQ(several->id, ServerId{3});
-  EXPECT_EQ(several->addresses.size(), 2u);
-  EXPECT_EQ(several->addresses[0].quorum, (HostPort{"::1", 2888}));
-  EXPECT_TRUE(several->observer);
-  EXPECT_EQ(several->client, (HostPort{"::2", 5}));
-  EXPECT_FALSE(parse_server_spec("3", "a:1:2|b:1:2", false));
-  for (const char* bad : {"a", "a:1", "a:1:1", "a:1:2:boss", "a:1:2;", "a:1:2:observer:x", ":1:2",
-                          "a:x:2", "a:1:70000", "a:1:2|", "[::1:2:3"}) {
-    EXPECT_FALSE(parse_server_spec("1", bad, true)) << bad;
-  }
-  EXPECT_FALSE(parse_server_spec("x", "a:1:2", true));
-  EXPECT_FALSE(parse_server_spec("256", "a:1:2", true));
-}
-
-TEST_F(OptionsTest, ReadsTheDynamicConfigurationFile) {
-  write("zoo.cfg.dynamic", "server.1=zk1:2888:3888;0.0.0.0:2181\n");
-  const std::string key = concat("dynamicConfigFile=", path("zoo.cfg.dynamic"), "\n");
-  EXPECT_EQ(options(key).ensemble.servers.size(), 1u);
-  EXPECT_THAT(refused(key + "server.2=a:1:2\n"), HasSubstr("dynamicConfigFile"));
-  write("zoo.cfg.dynamic", "server.1=zk1:2888:3888\nversion=100000000\n");
-  EXPECT_THAT(refused(key), HasSubstr("version does not belong in a dynamic configuration"));
-  std::filesystem::remove(path("zoo.cfg.dynamic"));
-  EXPECT_THAT(refused(key), HasSubstr("zoo.cfg.dynamic"));
-}
-
-TEST_F(OptionsTest, ReadsMyidAndPassesOverABadOne) {
-  std::filesystem::create_directory(path("data"));
-  write("data/myid", "7\n");
-  EXPECT_EQ(options("").ensemble.my_id, ServerId{7});
-  write("data/myid", "replace this text\n");
-  EXPECT_EQ(options("").ensemble.my_id, std::nullopt);
-  EXPECT_THAT(notices(""), HasSubstr("only matters in an ensemble"));
 }
 
 TEST_F(OptionsTest, DescribesItselfAsConfDoes) {

@@ -1,0 +1,181 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
+
+#include "server/core/core.h"
+#include "server/core/reaper.h"
+#include "server/core/reply_order.h"
+#include "server/core/session_tracker.h"
+#include "server/request/prepare.h"
+
+namespace paddock::server {
+
+// What Core is made of: core.cc has the steps, the engine's actions, the roles and apply;
+// core_leader.cc what only a leader does; core_learner.cc what followers and observers do.
+struct Core::Impl {
+  // Leading: what is to be answered, and to whom, once a transaction is applied.
+  struct Waiting {
+    enum class Kind {
+      kWrite,     // a client's request: a reply
+      kClose,     // closeSession: a reply, then the connection goes
+      kNotAnOp,   // nothing a client may ask: a reply without a zxid, then the connection goes
+      kConnect,   // a new session
+      kExpiry,    // the session's time was over
+      kInternal,  // nobody waits here: a learner's request, or one of this server's own
+    };
+    Kind kind{};
+    Zxid zxid;
+    ConnectionId connection;
+    SessionId session;
+    std::int32_t xid = 0;
+    RequestNumber number = {};
+  };
+  // Learning: a client's request that the leader has, or one that waits behind such.
+  struct Forwarded {
+    enum class Kind {
+      kWrite,
+      kClose,    // closeSession
+      kRefused,  // never forwarded: Unimplemented
+      kNotAnOp,  // likewise, and the connection goes
+    };
+    Kind kind{};
+    ConnectionId connection;
+    std::int32_t xid = 0;
+    RequestNumber number;
+  };
+  struct OpenSync {
+    ConnectionId connection;
+    std::int32_t xid = 0;
+    Bytes record;
+  };
+  // A client that wants to attach, while the leader is asked whether its session is there.
+  struct Attaching {
+    ConnectionId connection;
+    std::int32_t timeout_ms = 0;
+  };
+  // The oldest sync is answered.
+  struct SyncDone {};
+  // What the engine has decided, in its order: applied, or begun, by apply_committed().
+  using Decided = std::variant<zab::Txn, zab::RoleChanged, SyncDone>;
+  using Session = SessionTracker::Session;
+
+  Impl(CoreOptions given, DataTree& its_tree, zab::Durable durable, Millis now, WallMillis wall);
+
+  // --- core.cc ---
+  void begin_step(Millis at, WallMillis at_wall, CoreActions& actions);
+  void on(zab::Tick, CoreActions&) {}
+  void on(ClientRequest request, CoreActions& actions);
+  void on(const ConnectSession& connect, CoreActions& actions);
+  void on(Disconnected gone, CoreActions& actions);
+  void on(const Touches& touches, CoreActions& actions);
+  void on(CheckpointWritten written, CoreActions&) { checkpointed = written.zxid; }
+  void on(zab::Received received, CoreActions& actions);
+  template <typename EngineEvent>
+  void on(EngineEvent event, CoreActions&) {
+    replica.step(std::move(event), now, zab_actions);
+  }
+  Millis next_deadline() const;
+  void carry_out(CoreActions& actions);
+  void carry_out(zab::Action& action, CoreActions& actions);
+
+  bool is_alone() const { return options.membership.ensemble == nullptr; }
+  // Both sides: the engine may have lost the role already.
+  bool leads() const {
+    return role == zab::Role::kLeading && replica.role() == zab::Role::kLeading;
+  }
+  bool learns() const { return role == zab::Role::kFollowing || role == zab::Role::kObserving; }
+  void begin_role(const zab::RoleChanged& changed, CoreActions& actions);
+  void end_role(CoreActions& actions);
+  void load_sessions();
+
+  void apply(const zab::Txn& committed, bool want_changes, CoreActions& actions);
+  void note_session(const Txn& txn, CoreActions& actions);
+  void report_mismatch(const Txn& txn, CoreActions& actions) const;
+  void finish_sync(CoreActions& actions);
+  Zxid zxid_before_held(ConnectionId connection) const;
+  void reply(RequestNumber number, Reply reply, CoreActions& actions) {
+    order.add(number, std::move(reply), actions.client);
+  }
+  SessionReply welcome(SessionId id, std::int32_t timeout_ms, ConnectionId connection) const;
+  void attach(SessionId id, Session& session, const Attaching& client, CoreActions& actions);
+  SessionId new_session_id();
+  std::int32_t negotiated(std::int32_t timeout_ms) const;
+
+  // --- core_leader.cc ---
+  void on_write(const ClientRequest& request, Session& session, CoreActions& actions);
+  void create_session(const ConnectSession& connect);
+  void attach_again(const ConnectSession& connect, CoreActions& actions);
+  void run_timers(CoreActions& actions);
+  void close_orphans(CoreActions& actions);
+  void on_learner(zab::FromLearner& from, CoreActions& actions);
+  void on_learner(zab::LinkId link, zab::Request& request, CoreActions& actions);
+  void on_learner(zab::LinkId link, const zab::Revalidate& asked, CoreActions& actions);
+  void on_learner(zab::LinkId link, const zab::Ping& ping, CoreActions& actions);
+  TxnBytes prepare_for_learner(zab::LinkId link, const zab::Request& request, Zxid zxid);
+  void propose(TxnBytes bytes, Waiting waiting);
+  void answer(const Waiting& waiting, const Txn& txn, CoreActions& actions);
+  void note_warnings(CoreActions& actions);
+  void note_expired(const std::vector<SessionId>& expired, CoreActions& actions) const;
+
+  // --- core_learner.cc ---
+  void forward(ClientRequest& request, CoreActions& actions);
+  void forward_create_session(const ConnectSession& connect);
+  void ask_leader(const ConnectSession& connect, CoreActions& actions);
+  void on_revalidated(zab::Revalidated answer, CoreActions& actions);
+  void answer_ping(const zab::AnswerPing& ping, CoreActions& actions);
+  void answer_forwarded(const Txn& txn, CoreActions& actions);
+  void answer_refused(const Forwarded& refused, CoreActions& actions);
+  void forget(ConnectionId connection, SessionId session);
+
+  const CoreOptions options;
+  DataTree& tree;
+  zab::Replica replica;
+  Preparer preparer;
+  SessionTracker sessions;
+  Reaper reaper;
+  SessionId next_session;
+  Zxid checkpointed;
+  Millis now;
+  WallMillis wall;
+  zab::Role role = zab::Role::kLooking;  // that clients are served in
+  bool started = false;
+
+  zab::Actions zab_actions;
+  std::vector<Decided> decided;
+  Applied applied;
+  RequestNumber last_request;
+  ReplyOrder order;
+  std::deque<OpenSync> syncs;  // answered in this order
+
+  // Leading.
+  std::deque<Waiting> waiting;          // by zxid; one for each outstanding transaction
+  std::vector<zab::FromLearner> early;  // came before this server had begun to lead
+  bool orphans_due = false;
+  std::vector<std::string> to_reap;
+  std::optional<Millis> last_warning;
+  std::size_t warnings_dropped = 0;
+
+  // Learning.
+  boost::unordered_flat_map<SessionId, std::deque<Forwarded>> forwarded;
+  std::size_t forwarded_count = 0;
+  boost::unordered_flat_map<SessionId, Attaching> creating;
+  std::multimap<SessionId, Attaching> attaching;  // of one session in the order of their asking
+  // Connections that wait for either, as long as they are there.
+  boost::unordered_flat_set<ConnectionId, std::hash<ConnectionId>> connecting;
+  boost::unordered_flat_map<SessionId, std::int32_t> touched;  // since the last PING; timeouts
+};
+
+Reply begin_reply(ConnectionId connection, bool close = false);
+std::string hex_of(std::int64_t value);
+
+}  // namespace paddock::server

@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/jute.h"
+#include "server/core/core_impl.h"
+#include "server/request/read.h"
+#include "server/request/reply.h"
+
+namespace paddock::server {
+
+namespace {
+
+// A Java leader reads no more than 1 MiB at once unless told otherwise; 12 bytes each.
+constexpr std::size_t kTouchesMax = 50'000;
+
+std::shared_ptr<const Bytes> shared(Bytes bytes) {
+  return std::make_shared<const Bytes>(std::move(bytes));
+}
+
+}  // namespace
+
+// --- requests for the leader ---
+
+// The leader answers each with a transaction, one session's in order. What it may not be asked is
+// answered here, behind what the session has asked before. (Before 3.8.5 a Java leader logs a lone
+// check as a transaction that nobody can read: ZOOKEEPER-2623.)
+void Core::Impl::forward(ClientRequest& request, CoreActions& actions) {
+  const OpCode op = request.header.op;
+  const bool is_op = is_client_op(op) && (is_write(op) || op == OpCode::kSync);
+  Forwarded entry{Forwarded::Kind::kWrite, request.connection, request.header.xid, last_request};
+  if (!is_op) entry.kind = Forwarded::Kind::kNotAnOp;
+  if (op == OpCode::kCheck) entry.kind = Forwarded::Kind::kRefused;
+  if (op == OpCode::kCloseSession) entry.kind = Forwarded::Kind::kClose;
+  const bool is_local =
+      entry.kind == Forwarded::Kind::kRefused || entry.kind == Forwarded::Kind::kNotAnOp;
+  if (op != OpCode::kSync) {
+    std::deque<Forwarded>& queue = forwarded[request.session];
+    if (is_local && queue.empty()) return answer_refused(entry, actions);
+    queue.push_back(entry);
+    ++forwarded_count;
+  }
+  if (is_local) return;
+  const ByteView record = request.record();
+  zab::Request message{.session = request.session,
+                       .cxid = request.header.xid,
+                       .op_code = static_cast<std::int32_t>(op),
+                       .body = shared(Bytes(record.begin(), record.end())),
+                       .authinfo = *request.credentials};
+  replica.step(zab::Forward{std::move(message)}, now, zab_actions);
+}
+
+void Core::Impl::answer_forwarded(const Txn& txn, CoreActions& actions) {
+  const SessionId id = txn.header.session;
+  if (txn.header.type == OpCode::kCreateSession) {
+    const auto found = creating.find(id);
+    if (found == creating.end()) return;
+    const Attaching client = found->second;
+    creating.erase(found);
+    const auto* created = std::get_if<CreateSessionTxn>(&txn.body);
+    if (created == nullptr || sessions.find(id) != nullptr) return;
+    Session& session = sessions.add(id, created->timeout_ms, now);
+    if (connecting.erase(client.connection) == 0) return;  // its connection is gone
+    session.connection = client.connection;
+    actions.client.emplace_back(welcome(id, created->timeout_ms, client.connection));
+    return;
+  }
+  const auto found = forwarded.find(id);
+  if (found == forwarded.end() || found->second.empty()) return;
+  std::deque<Forwarded>& queue = found->second;
+  if (queue.front().xid != txn.header.cxid) return;  // the leader's own: expired, cleaned up
+  const Forwarded next = queue.front();
+  queue.pop_front();
+  --forwarded_count;
+  Reply answer = begin_reply(next.connection, next.kind == Forwarded::Kind::kClose);
+  const auto* error = std::get_if<ErrorTxn>(&txn.body);
+  if (error != nullptr && error->error == ErrorCode::kSessionMoved) {
+    actions.client.emplace_back(CloseConnection{next.connection, "its session has moved"});
+  } else {
+    append_write_reply(next.xid, txn, applied, answer.frame);
+    reply(next.number, std::move(answer), actions);
+  }
+  Session* session = sessions.find(id);
+  if (next.kind == Forwarded::Kind::kClose && session != nullptr &&
+      session->connection == next.connection) {
+    session->connection.reset();  // it closes with its reply
+  }
+  for (; !queue.empty() && (queue.front().kind == Forwarded::Kind::kRefused ||
+                            queue.front().kind == Forwarded::Kind::kNotAnOp);
+       queue.pop_front(), --forwarded_count) {
+    answer_refused(queue.front(), actions);
+  }
+}
+
+void Core::Impl::answer_refused(const Forwarded& refused, CoreActions& actions) {
+  const bool close = refused.kind == Forwarded::Kind::kNotAnOp;
+  Reply answer = begin_reply(refused.connection, close);
+  append_reply({refused.xid, close ? Zxid{-1} : tree.last_zxid(), ErrorCode::kUnimplemented}, {},
+               answer.frame);
+  reply(refused.number, std::move(answer), actions);
+}
+
+// --- sessions ---
+
+void Core::Impl::forward_create_session(const ConnectSession& connect) {
+  const SessionId id = new_session_id();
+  const std::int32_t timeout_ms = negotiated(connect.timeout_ms);
+  creating.emplace(id, Attaching{connect.connection, timeout_ms});
+  connecting.insert(connect.connection);
+  Bytes body;
+  JuteWriter(body).write_int(timeout_ms);
+  zab::Request message{.session = id,
+                       .cxid = 0,
+                       .op_code = static_cast<std::int32_t>(OpCode::kCreateSession),
+                       .body = shared(std::move(body)),
+                       .authinfo = std::nullopt};
+  replica.step(zab::Forward{std::move(message)}, now, zab_actions);
+}
+
+void Core::Impl::ask_leader(const ConnectSession& connect, CoreActions&) {
+  const std::int32_t timeout_ms = negotiated(connect.timeout_ms);
+  attaching.emplace(connect.session, Attaching{connect.connection, timeout_ms});
+  connecting.insert(connect.connection);
+  replica.step(zab::Forward{zab::Revalidate{connect.session, Millis{timeout_ms}}}, now,
+               zab_actions);
+}
+
+// The leader may know of a session whose createSession is not applied here yet.
+void Core::Impl::on_revalidated(zab::Revalidated answer, CoreActions& actions) {
+  const auto found = attaching.find(answer.session);
+  if (found == attaching.end()) return;
+  const Attaching client = found->second;
+  attaching.erase(found);
+  if (connecting.erase(client.connection) == 0) return;  // its connection is gone
+  if (!answer.valid) {
+    actions.client.emplace_back(SessionReply{client.connection, SessionId{}, 0, {}});
+    return;
+  }
+  Session* session = sessions.find(answer.session);
+  if (session == nullptr) session = &sessions.add(answer.session, client.timeout_ms, now);
+  attach(answer.session, *session, client, actions);
+}
+
+void Core::Impl::answer_ping(const zab::AnswerPing& ping, CoreActions& actions) {
+  zab::Ping answer{.zxid = ping.zxid, .touched = std::vector<zab::SessionTouch>()};
+  for (auto at = touched.begin(); at != touched.end() && answer.touched->size() < kTouchesMax;) {
+    answer.touched->push_back({at->first, Millis{at->second}});
+    touched.erase(at++);
+  }
+  actions.peers.emplace_back(zab::Send{ping.link, std::move(answer)});
+}
+
+void Core::Impl::forget(ConnectionId connection, SessionId session) {
+  connecting.erase(connection);
+  const auto queue = forwarded.find(session);
+  if (queue != forwarded.end() && queue->second.empty()) forwarded.erase(queue);
+}
+
+}  // namespace paddock::server
