@@ -1,4 +1,4 @@
-"""The test suite of kazoo on kazoo's own harness: three members that it stops, starts, reconfigures.
+"""The test suite of kazoo on kazoo's own harness: it stops, starts and reconfigures three members.
 
 Nothing may fail here that passes with ZooKeeper 3.8.0 (SERVER=zookeeper).
 """
@@ -13,14 +13,13 @@ import unittest
 import kazoo
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
-from paddock_process import (BIN_DIR, SOURCE_DIR, chosen_server, die_with_parent, end_on_sigterm,
-                             free_port_range, java_command)
+import stand_in
+from paddock_process import die_with_parent, end_on_sigterm, free_port_range
 
-STAND_IN_DIR = os.path.join(SOURCE_DIR, "tests/interop/kazoo/bin")
 KAZOO_DIR = os.path.dirname(kazoo.__file__)
 MEMBERS = 3
 PORT_STEP = 10  # of the harness, from one member to the next
-PROPERTIES = "-Dzookeeper.extendedTypesEnabled=true -Dznode.container.checkIntervalMs=1000"
+PROPERTIES = ("-Dzookeeper.extendedTypesEnabled=true", "-Dznode.container.checkIntervalMs=1000")
 LEFT_OUT = {
     "SASL": "needs SASL users",
     "TestSSL": "needs a TLS port",
@@ -29,23 +28,12 @@ LEFT_OUT = {
 PASSED = 470  # of kazoo 2.8.0, against ZooKeeper 3.8.0
 
 
-def server_command():
-    """SERVER_COMMAND and SERVER_MAIN of the stand-in for java."""
-    if chosen_server() == "paddock":
-        return os.path.join(BIN_DIR, "paddock-server"), ""
-    *command, main = java_command("org.apache.zookeeper.server.quorum.QuorumPeerMain", ())
-    return " ".join(["/usr/bin/" + command[0], *command[1:]]), main
-
-
 class KazooEnsemble(unittest.TestCase):
     def test_its_whole_suite_passes_as_on_zookeeper(self):
         end_on_sigterm()
-        command, main = server_command()
         with tempfile.TemporaryDirectory() as folder:
-            environment = dict(
-                os.environ, PATH=STAND_IN_DIR + ":" + os.environ["PATH"], TMPDIR=folder,
-                SERVER_COMMAND=command, SERVER_MAIN=main, SERVER_PROPERTIES=PROPERTIES,
-                ZOOKEEPER_VERSION="3.8.0", ZOOKEEPER_CLASSPATH="unused",
+            environment = stand_in.environment(
+                PROPERTIES, TMPDIR=folder, ZOOKEEPER_VERSION="3.8.0", ZOOKEEPER_CLASSPATH="unused",
                 ZOOKEEPER_CLUSTER_SIZE=str(MEMBERS),
                 ZOOKEEPER_PORT_OFFSET=str(free_port_range(MEMBERS * PORT_STEP)),
                 PYTHONDONTWRITEBYTECODE="1")

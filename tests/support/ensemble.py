@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 
+import raw_client
 from paddock_process import ServerError, ServerProcess, chosen_server, free_port, wait_until
 from raw_client import RawClient
 from trees import difference, read_tree
@@ -25,6 +26,7 @@ from trees import difference, read_tree
 PADDOCK, ZOOKEEPER = "paddock", "zookeeper"
 DEADLINE_S = 60
 LOG_TAIL = 6000
+DIGEST_INTERVAL = 128  # a server notes its tree digest at every zxid that this divides
 
 CONFIG = {
     "tickTime": 500,
@@ -329,6 +331,7 @@ class Ensemble:
         """Every node, with data, stat and ACL, and the digests, are alike on all servers."""
         clients = [RawClient(m.port, deadline_s=DEADLINE_S) for m in self]
         try:
+            self._pass_a_digest(clients[0])
             self.wait_same_zxid()
             trees = [read_tree(client) for client in clients]
         finally:
@@ -337,16 +340,26 @@ class Ensemble:
         for member, tree in zip(self, trees):
             assert tree == trees[0], "%s and %s differ:\n%s" % (
                 self[1], member, difference(trees[0], tree))
-        self.check_digests()
+        self._check_digests()
         return trees[0]
 
-    def check_digests(self):
-        noted = [(m, m.digests()) for m in self]
-        for index, (one, digests) in enumerate(noted):
-            if one.kind == ZOOKEEPER:  # Paddock stops at the first difference
-                mismatches = one.metric("zk_digest_mismatches_count")
-                assert mismatches == 0, "%s counts %d digest mismatches" % (one, mismatches)
-            for other, others in noted[:index]:
-                for zxid in digests.keys() & others.keys():
-                    assert digests[zxid] == others[zxid], "%s and %s: digests differ at 0x%s" % (
-                        one, other, zxid)
+    @staticmethod
+    def _pass_a_digest(client):
+        """Writes until each server must have noted a digest at the same zxid."""
+        for _ in range(DIGEST_INTERVAL):
+            client.send(raw_client.SET_DATA, raw_client.set_data("/", b""))
+        for _ in range(DIGEST_INTERVAL):
+            reply = client.receive()
+            assert reply.error == raw_client.OK, reply
+
+    def _check_digests(self):
+        noted = [m.digests() for m in self]
+        common = set.intersection(*map(set, noted))
+        assert common, "no digest was noted by all servers: %r" % noted
+        for zxid in common:
+            digests = [each[zxid] for each in noted]
+            assert len(set(digests)) == 1, "digests at 0x%s differ: %r" % (zxid, digests)
+        for member in self:
+            if member.kind == ZOOKEEPER:  # Paddock stops at the first difference
+                mismatches = member.metric("zk_digest_mismatches_count")
+                assert mismatches == 0, "%s counts %d digest mismatches" % (member, mismatches)
