@@ -25,7 +25,9 @@ from trees import difference, read_tree
 
 PADDOCK, ZOOKEEPER = "paddock", "zookeeper"
 DEADLINE_S = 60
-LOG_TAIL = 6000
+LOG_TAIL = 20000
+LOG_ALARMS = r"^(?:[EF]\d{4} .*|.* ERROR .*|.*[Dd]igest.*)$"  # worth a look however early they were
+LOG_ALARMS_MAX = 40
 DIGEST_INTERVAL = 128  # a server notes its tree digest at every zxid that this divides
 
 CONFIG = {
@@ -34,10 +36,13 @@ CONFIG = {
     "syncLimit": 10,
     "maxSessionTimeout": 60000,
     "maxClientCnxns": 0,
-    "snapCount": 300,
     "4lw.commands.whitelist": "*",
     "autopurge.purgeInterval": 0,
 }
+
+# ZooKeeper's leader keeps no transactions from before its last snapshot, and can send TRUNC and DIFF
+# only with those that it keeps; so it has its default.
+SNAP_COUNT = {PADDOCK: 300, ZOOKEEPER: 100000}
 
 # How logs say that a leader brings a learner up to date; {sid} is the learner's number. A Java
 # learner tells how; a Java leader names the learner in one line and says how in another of the same
@@ -88,6 +93,7 @@ class Member(ServerProcess):
 
     def spawn(self):
         assert not self.running
+        self.config["snapCount"] = SNAP_COUNT[self.kind]
         super().spawn()
 
     def pause(self):
@@ -267,8 +273,10 @@ class Ensemble:
     def print_logs(self):
         for member in (*self, *self.strangers):
             if os.path.exists(member.log_path):
-                print("--- %s, %s\n%s" % (member, "running" if member.running else "down",
-                                          member.log()[-LOG_TAIL:]), file=sys.stderr)
+                log = member.log()
+                before = re.findall(LOG_ALARMS, log[:-LOG_TAIL], re.M)
+                print("--- %s, %s" % (member, "running" if member.running else "down"),
+                      *before[:LOG_ALARMS_MAX], "...", log[-LOG_TAIL:], sep="\n", file=sys.stderr)
 
     def leader(self):
         """The one that leads and serves; None when there is none."""
