@@ -7,13 +7,14 @@ acknowledged write is lost, and sessions and their ephemerals live on.
 SERVER=zookeeper in the environment makes every server a ZooKeeper: what is asked for here, it does.
 """
 
+import contextlib
 import os
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import raw_client
-from client_load import SESSION_MS, ClientLoad, sync
+from client_load import SESSION_MS, ClientLoad, persistently, sync
 from ensemble import PADDOCK, ZOOKEEPER, Ensemble
 from paddock_process import wait_until
 from raw_client import RawClient
@@ -58,7 +59,9 @@ class MixedEnsemble:
     def lead_and_come_back(self, ensemble, load, number):
         member = ensemble[number]
         ensemble.make_leader(member, load.progress)
-        load.progress()
+        mismatches = ensemble.digest_mismatches()
+        load.progress(60)
+        ensemble.check_digest_mismatches(mismatches)
         self.come_back_by_trunc(ensemble, load, member)
         self.come_back_by_diff(ensemble, load, member)
         self.come_back_by_snap(ensemble, load, member)
@@ -87,14 +90,14 @@ class MixedEnsemble:
         load.progress()
         ensemble.wait_serving()
         for member in ensemble:
-            self.assert_session_lives_without(lost, member, client)
+            persistently(lambda m=member: self.assert_session_lives_without(lost, m, client))
 
     def assert_session_lives_without(self, lost, member, old):
-        client = RawClient(member.port, SESSION_MS, old.session_id, old.password)
-        self.addCleanup(client.close)
-        sync(client)
-        self.assertEqual(client.call(raw_client.EXISTS, raw_client.read(lost)).error,
-                         raw_client.NO_NODE)
+        with contextlib.closing(RawClient(member.port, SESSION_MS, old.session_id,
+                                          old.password)) as client:
+            sync(client)
+            self.assertEqual(client.call(raw_client.EXISTS, raw_client.read(lost)).error,
+                             raw_client.NO_NODE)
 
     def come_back_by_diff(self, ensemble, load, member):
         member.kill()

@@ -38,6 +38,16 @@ def sync(client):
     assert reply.error == raw_client.OK, reply
 
 
+def persistently(attempt):
+    """The result of attempt() once it is not cut off; a server may lose its leader at any time."""
+    def tried():
+        try:
+            return (attempt(),)
+        except (Closed, OSError):
+            return None
+    return wait_until(tried, DEADLINE_S, "a server answers", step_s=0.1)[0]
+
+
 class Roamer(threading.Thread):
     """A thread with a session that goes from server to server."""
 
@@ -231,10 +241,8 @@ class ClientLoad:
         for reader in self.readers:
             assert reader.reads > 0, "%s has read nothing" % reader.name
         for member in self.ensemble:
-            for writer in self.writers:
-                writer.attach(member.port)
-            for reader in self.readers:
-                reader.attach(member.port)
+            for roamer in self._roamers():
+                persistently(lambda r=roamer, m=member: r.attach(m.port))
         zxids = [w.writer.last_write_zxid for w in self.writers]
         assert len(set(zxids)) == len(zxids), "two writes at one zxid: %r" % zxids
         self._check_left_sessions()

@@ -97,8 +97,16 @@ class Member(ServerProcess):
         super().spawn()
 
     def pause(self):
+        """Stops every thread; on a busy machine some run on for a while after the signal."""
         self.process.send_signal(signal.SIGSTOP)
         self.paused = True
+        wait_until(lambda: set(self._thread_states()) == {"T"}, DEADLINE_S, "%s stops" % self)
+
+    def _thread_states(self):
+        folder = "/proc/%d/task" % self.pid
+        for thread in os.listdir(folder):
+            with open("%s/%s/stat" % (folder, thread)) as f:
+                yield f.read().rpartition(")")[2].split()[0]
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
@@ -339,8 +347,10 @@ class Ensemble:
         """Every node, with data, stat and ACL, and the digests, are alike on all servers."""
         clients = [RawClient(m.port, deadline_s=DEADLINE_S) for m in self]
         try:
+            mismatches = self.digest_mismatches()
             self._pass_a_digest(clients[0])
             self.wait_same_zxid()
+            self.check_digest_mismatches(mismatches)
             trees = [read_tree(client) for client in clients]
         finally:
             for client in clients:
@@ -367,7 +377,19 @@ class Ensemble:
         for zxid in common:
             digests = [each[zxid] for each in noted]
             assert len(set(digests)) == 1, "digests at 0x%s differ: %r" % (zxid, digests)
-        for member in self:
-            if member.kind == ZOOKEEPER:  # Paddock stops at the first difference
-                mismatches = member.metric("zk_digest_mismatches_count")
-                assert mismatches == 0, "%s counts %d digest mismatches" % (member, mismatches)
+
+    def digest_mismatches(self):
+        """How often each ZooKeeper found the tree's digest to be other than the leader's.
+
+        It is not always 0 among ZooKeepers alone: when a leader is lost, one may log transactions
+        twice and in the wrong order (ZOOKEEPER-4712), and counts each when it replays them.
+        """
+        return {m.number: m.metric("zk_digest_mismatches_count")
+                for m in self if m.kind == ZOOKEEPER and m.status()}
+
+    def check_digest_mismatches(self, before):
+        """None that served before and has not been started anew has found more since."""
+        for number, count in self.digest_mismatches().items():
+            assert count <= before.get(number, count), (
+                "%s found %d digests other than the leader's" % (
+                    self[number], count - before[number]))
