@@ -47,6 +47,13 @@ IoThread::Options io_options(const ServerOptions& options, std::size_t index) {
           .touch_interval = touch_interval(options.core.tick_time)};
 }
 
+// Who this server is among others goes where sessions and transactions are decided.
+CoreOptions core_options(const ServerOptions& options) {
+  CoreOptions core = options.core;
+  core.membership = {options.ensemble.self, options.ensemble.ensemble, options.ensemble.timing};
+  return core;
+}
+
 std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
   return to_string(HostPort{endpoint.address().to_string(), endpoint.port()});
 }
@@ -77,13 +84,21 @@ struct Server::Running {
       : recovered(std::move(recovered_state)),
         shared(*recovered.tree, options.net.io_threads),
         limits(options.net.connections_per_address, options.net.connections_max),
-        core(options.core, *recovered.tree, recovered.durable, now, wall),
+        core(core_options(options), *recovered.tree, recovered.durable, now, wall),
         log(std::move(recovered.log), shared, options.fsync_warning_threshold),
         checkpoints(posix_env(),
                     {.storage = options.storage, .purge = options.purge_interval.value > 0},
                     std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints) {}
+        feeds(posix_env(), options.storage, checkpoints, log.log()),
+        peers(options.ensemble.ensemble == nullptr
+                  ? nullptr
+                  : std::make_unique<Peers>(options.ensemble, options.core.frame_bytes_max,
+                                            recovered.tree->options(), feeds)),
+        core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints,
+                    peers.get()) {
+    if (peers != nullptr) shared.wake_core = [this] { peers->wake(); };
+  }
 
   Recovered recovered;
   SharedState shared;
@@ -93,6 +108,8 @@ struct Server::Running {
   CheckpointThread checkpoints;
   StatusCollector status;
   std::vector<std::unique_ptr<IoThread>> io;
+  LearnerFeeds feeds;
+  std::unique_ptr<Peers> peers;  // null: this server stands alone
   CoreThread core_thread;
   std::unique_ptr<ClientListener> listener;
   std::size_t next_io = 0;  // of the listener's thread
@@ -111,10 +128,12 @@ Result<void> Server::start() {
   TreeOptions tree_options = options_.tree;
   tree_options.hash_seed = draw_seed();
   PADDOCK_TRY(Recovered recovered, recover(posix_env(), options_.storage, tree_options));
-  recovered.tree->drop_orphan_ephemerals();
+  const bool alone = options_.ensemble.ensemble == nullptr;
+  if (alone) recovered.tree->drop_orphan_ephemerals();
   log_recovery(recovered, clock.now() - began);
 
-  const bool whole_checkpoint_due = recovered.from_zookeeper_snapshot;
+  // Among others, whether the end of the log is committed is only known once a leader has said so.
+  const bool whole_checkpoint_due = recovered.from_zookeeper_snapshot && alone;
   auto running =
       std::make_unique<Running>(options_, std::move(recovered), clock.now(), clock.wall_now());
   Running& r = *running;
@@ -134,6 +153,7 @@ Result<void> Server::start() {
   PADDOCK_TRY_DO(r.listener->open({.address = *options_.net.client,
                                    .backlog = options_.net.listen_backlog,
                                    .keep_alive = options_.net.tcp_keep_alive}));
+  if (r.peers != nullptr) PADDOCK_TRY_DO(r.peers->open());
   r.log.start();
   r.checkpoints.start();
   if (whole_checkpoint_due) r.checkpoints.offer(r.recovered.tree->take_dirty());
@@ -157,7 +177,7 @@ void Server::stop() {
   r.core_thread.stop();  // what was written is answered
   for (const auto& io : r.io) io->stop();
   r.log.stop();
-  r.checkpoints.stop(r.recovered.tree->take_dirty());
+  r.checkpoints.stop(r.core_thread.tree_is_committed() ? r.recovered.tree->take_dirty() : Dirty{});
   LOG(INFO) << "stopped at zxid=0x"
             << hex(static_cast<std::uint64_t>(r.recovered.tree->last_zxid().value));
   running_.reset();

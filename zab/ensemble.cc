@@ -85,6 +85,8 @@ struct AddressAndRole {
   std::optional<bool> observer;
 };
 
+constexpr std::size_t kHostBytesMax = 253;  // of a name in DNS
+
 // "host:quorum:election[:role]"
 Result<AddressAndRole> parse_address(std::string_view text) {
   PADDOCK_TRY(const std::vector<std::string> parts, split_outside_brackets(text, ':'));
@@ -96,6 +98,10 @@ Result<AddressAndRole> parse_address(std::string_view text) {
   HostPort& quorum = parsed.address.quorum;
   quorum.host = parts[0];
   if (quorum.host.empty()) return invalid(concat("\"", text, "\" has no host"));
+  if (quorum.host.size() > kHostBytesMax) {
+    return invalid(concat("a host of ", quorum.host.size(), " bytes: no name is longer than ",
+                          kHostBytesMax));
+  }
   if (quorum.host.find_first_of(" \t") != std::string::npos) {
     return invalid(concat("\"", quorum.host, "\" is not a host"));
   }

@@ -18,7 +18,7 @@ WriteTicket Journal::append(Txn txn, Actions& actions) {
   PADDOCK_CHECK(txn.payload != nullptr);
   history_.append(txn.zxid);
   const WriteTicket ticket = next_ticket();
-  log_writes_.push_back({ticket, txn.zxid});
+  log_writes_.push_back({ticket, txn.zxid, false});
   undelivered_.push_back(txn);
   actions.emplace_back(Append{ticket, {std::move(txn)}});
   return ticket;
@@ -30,7 +30,8 @@ WriteTicket Journal::truncate(Zxid upto, Actions& actions) {
   while (!undelivered_.empty() && undelivered_.back().zxid > upto) undelivered_.pop_back();
   last_delivered_ = std::min(last_delivered_, upto);
   const WriteTicket ticket = next_ticket();
-  log_writes_.push_back({ticket, last_logged()});
+  log_writes_.push_back({ticket, last_logged(), true});
+  ++cuts_under_way_;
   actions.emplace_back(Truncate{ticket, upto});
   return ticket;
 }
@@ -40,7 +41,8 @@ WriteTicket Journal::install(LinkId link, Zxid zxid, Actions& actions) {
   undelivered_.clear();
   last_delivered_ = zxid;
   const WriteTicket ticket = next_ticket();
-  log_writes_.push_back({ticket, zxid});
+  log_writes_.push_back({ticket, zxid, true});
+  ++cuts_under_way_;
   actions.emplace_back(InstallSnapshot{ticket, link});
   return ticket;
 }
@@ -68,11 +70,21 @@ void Journal::on_persisted(WriteTicket ticket) {
   last_persisted_ = ticket;
   for (; !log_writes_.empty() && is_durable(log_writes_.front().ticket); log_writes_.pop_front()) {
     last_durable_ = log_writes_.front().last;
+    if (log_writes_.front().cuts) --cuts_under_way_;
   }
   for (; !epoch_writes_.empty() && is_durable(epoch_writes_.front().ticket);
        epoch_writes_.pop_front()) {
     durable_current_ = epoch_writes_.front().epoch;
   }
+}
+
+Zxid Journal::last_durable() const {
+  Zxid last = last_durable_;
+  if (cuts_under_way_ == 0) return last;
+  for (const LogWrite& write : log_writes_) {
+    if (write.cuts) last = std::min(last, write.last);
+  }
+  return last;
 }
 
 void Journal::deliver(Zxid upto, Actions& actions) {

@@ -38,14 +38,15 @@ class Journal {
   Zxid last_logged() const { return history_.last(); }
   Zxid last_delivered() const { return last_delivered_; }
   // What may be claimed to be on disk: not what is about to be cut or replaced either.
-  Zxid last_durable() const { return std::min(last_durable_, last_logged()); }
+  Zxid last_durable() const;
   Epoch accepted_epoch() const { return accepted_epoch_; }  // given to the disk
   Epoch current_epoch() const { return durable_current_; }  // on disk: what a vote may claim
 
  private:
   struct LogWrite {
     WriteTicket ticket;
-    Zxid last;  // the log's last zxid once it is done
+    Zxid last;         // the log's last zxid once it is done
+    bool cuts = false;  // the log may have been longer
   };
   struct EpochWrite {
     WriteTicket ticket;
@@ -63,6 +64,7 @@ class Journal {
   WriteTicket last_ticket_;              // handed out
   WriteTicket last_persisted_;           // reported back
   std::deque<LogWrite> log_writes_;      // not yet on disk
+  std::size_t cuts_under_way_ = 0;       // of these
   std::deque<EpochWrite> epoch_writes_;  // of currentEpoch, not yet on disk
 };
 

@@ -19,15 +19,17 @@ std::string hex_of(Zxid zxid) {
 }  // namespace
 
 Learner::Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
-                 bool wants_snapshot, Journal& journal, Millis now, Actions& actions)
+                 bool wants_snapshot, Journal& journal, Millis now, Millis dial_at,
+                 Actions& actions)
     : identity_(identity),
       timing_(timing),
       leader_(leader),
       link_(link),
       journal_(journal),
+      dial_at_(dial_at),
       deadline_(now + timing.init_timeout()),
       wants_snapshot_(wants_snapshot) {
-  actions.emplace_back(Connect{link_, leader_});
+  on_tick(now, actions);
 }
 
 void Learner::on_link_opened(Actions& actions) {
@@ -48,10 +50,19 @@ void Learner::on_message(Message message, Millis now, Actions& actions) {
   std::visit([&](auto& m) { on(m, actions); }, message);
 }
 
-void Learner::on_tick(Millis now) {
+void Learner::on_tick(Millis now, Actions& actions) {
+  if (dial_at_ && now >= *dial_at_) {
+    dial_at_.reset();
+    actions.emplace_back(Connect{link_, leader_});
+  }
   if (lost_ || now < next_deadline()) return;
   lose(phase_ == Phase::kDialling ? "the leader could not be reached in time"
                                   : "the leader was silent for too long");
+}
+
+Millis Learner::next_deadline() const {
+  if (phase_ == Phase::kInstalling) return kNever;
+  return dial_at_ ? std::min(*dial_at_, deadline_) : deadline_;
 }
 
 void Learner::forward(Message message, Actions& actions) {

@@ -28,19 +28,20 @@ class Learner {
     std::int64_t config_version = 0;
   };
 
-  // Dials. `journal` outlives it. `wants_snapshot`: our log cannot be cut back to where the
+  // Dials, not before `dial_at`. `journal` outlives it. `wants_snapshot`: our log cannot be cut back to where the
   // leader's has it; claim to have nothing.
   Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
-          bool wants_snapshot, Journal& journal, Millis now, Actions& actions);
+          bool wants_snapshot, Journal& journal, Millis now, Millis dial_at, Actions& actions);
 
   void on_link_opened(Actions& actions);
   void on_message(Message message, Millis now, Actions& actions);
   void on_snapshot_received(Millis now, Actions& actions);
   void on_persisted(Actions& actions);
-  void on_tick(Millis now);
+  void on_tick(Millis now, Actions& actions);
   void forward(Message message, Actions& actions);
   void lose(std::string reason);  // ends this attempt
 
+  bool has_dialled() const { return !dial_at_; }
   LinkId link() const { return link_; }
   ServerId leader() const { return leader_; }
   Epoch epoch() const { return epoch_; }
@@ -49,7 +50,7 @@ class Learner {
   const std::optional<std::string>& lost() const { return lost_; }
   bool needs_snapshot() const { return needs_snapshot_; }
   // While a snapshot comes in, whoever reads the link watches that it does.
-  Millis next_deadline() const { return phase_ == Phase::kInstalling ? kNever : deadline_; }
+  Millis next_deadline() const;
   std::string describe() const;
 
  private:
@@ -98,6 +99,7 @@ class Learner {
   Journal& journal_;
 
   Phase phase_ = Phase::kDialling;
+  std::optional<Millis> dial_at_;  // none: dialled
   Epoch epoch_;
   Zxid snap_zxid_;            // of the SNAP under way
   std::deque<Txn> gathered_;  // proposed to us, in order after what is logged, not logged yet

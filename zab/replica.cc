@@ -102,6 +102,10 @@ class Replica::Impl {
   bool started_ = false;
   bool holds_epoch_ = false;  // the held vote is of the epoch that serves
   bool wants_snapshot_ = false;
+  // Who it followed last, and when that may be tried again: whoever turns learners away is not to
+  // be dialled as fast as it can do so.
+  ServerId last_leader_{-1};
+  Millis retry_at_;
   Epoch promised_;  // to whomever, as learners have told
   Role role_ = Role::kLooking;
   Millis now_;
@@ -130,7 +134,7 @@ void Replica::Impl::on(Tick, Actions& actions) {
   if (leader_) {
     leader_->on_tick(now_, actions);
   } else if (learner_) {
-    learner_->on_tick(now_);
+    learner_->on_tick(now_, actions);
   } else {
     election_.on_tick(now_, actions);
   }
@@ -242,8 +246,10 @@ void Replica::Impl::look(std::string reason, Actions& actions) {
     leader_->close_all("it no longer leads", actions);
   }
   if (learner_) {
+    last_leader_ = learner_->leader();
+    retry_at_ = now_ + membership_.timing.connect_retry;
     wants_snapshot_ = wants_snapshot_ || learner_->needs_snapshot();
-    if (!learner_link_is_gone_) actions.emplace_back(Close{learner_->link(), reason});
+    if (learner_->has_dialled() && !learner_link_is_gone_) actions.emplace_back(Close{learner_->link(), reason});
   }
   leader_.reset();
   learner_.reset();
@@ -295,7 +301,8 @@ void Replica::Impl::follow(ServerId leader, Actions& actions) {
   learner_link_is_gone_ = false;
   learner_.emplace(
       Learner::Identity{membership_.self, is_observer(), configurations_.committed->version},
-      membership_.timing, leader, last_dialled_, wants_snapshot_, journal_, now_, actions);
+      membership_.timing, leader, last_dialled_, wants_snapshot_, journal_, now_,
+      leader == last_leader_ ? retry_at_ : now_, actions);
 }
 
 void Replica::Impl::note_role(Actions& actions, std::size_t from) {

@@ -20,11 +20,12 @@ constexpr std::size_t kDigestsMax = 1024;
 // Changes held in memory, above which a checkpoint is due whatever the settings say.
 constexpr std::size_t kDirtyBytesMax = 8u << 20;
 
-std::int64_t bytes_of(const std::vector<zab::Append>& appends) {
+// How long a server that stops waits for a quorum to commit what its clients have asked for.
+constexpr Millis kStopPatience{2000};
+
+std::int64_t bytes_of(const zab::Append& append) {
   std::int64_t bytes = 0;
-  for (const zab::Append& append : appends) {
-    for (const zab::Txn& txn : append.txns) bytes += std::ssize(*txn.payload);
-  }
+  for (const zab::Txn& txn : append.txns) bytes += std::ssize(*txn.payload);
   return bytes;
 }
 
@@ -48,7 +49,7 @@ void log_note(const Note& note) {
 
 CoreThread::CoreThread(const CheckpointDue& due, Core& core, DataTree& tree, SharedState& shared,
                        std::vector<std::unique_ptr<IoThread>>& io, LogThread& log,
-                       CheckpointThread& checkpoints)
+                       CheckpointThread& checkpoints, Peers* peers)
     : due_(due),
       core_(core),
       tree_(tree),
@@ -56,6 +57,7 @@ CoreThread::CoreThread(const CheckpointDue& due, Core& core, DataTree& tree, Sha
       io_(io),
       log_(log),
       checkpoints_(checkpoints),
+      peers_(peers),
       checkpoint_zxid_(tree.last_zxid()),
       digest_zxid_(tree.last_zxid()) {}
 
@@ -79,15 +81,30 @@ void CoreThread::run() {
   now_ = clock_.now();
   step(zab::Tick{});
   carry_out();
-  while (!stopping_ || core_.outstanding() != 0) {
-    shared_.to_core.take(batch, next_wakeup());
+  while (!is_finished()) {
+    wait(batch);
     take_all(batch);
     carry_out();
   }
 }
 
+void CoreThread::wait(std::vector<CoreMail>& batch) {
+  if (peers_ == nullptr) {
+    shared_.to_core.take(batch, next_wakeup());
+    return;
+  }
+  peers_->wait(next_wakeup());
+  shared_.to_core.take_now(batch);
+}
+
+bool CoreThread::is_finished() const {
+  if (!stop_deadline_) return false;
+  return core_.outstanding() == 0 || (peers_ != nullptr && now_ >= *stop_deadline_);
+}
+
 std::chrono::steady_clock::time_point CoreThread::next_wakeup() const {
-  const Millis until = std::min(core_.next_deadline(), now_ + kSleepMax);
+  Millis until = std::min(core_.next_deadline(), now_ + kSleepMax);
+  if (stop_deadline_) until = std::min(until, *stop_deadline_);
   return std::chrono::steady_clock::time_point(std::chrono::milliseconds(until.value));
 }
 
@@ -98,9 +115,15 @@ void CoreThread::take_all(std::vector<CoreMail>& batch) {
       step(std::move(*event));
     } else if (auto* task = std::get_if<CoreTask>(&mail)) {
       (*task)(core_);
-    } else if (std::holds_alternative<CoreStop>(mail)) {
-      stopping_ = true;
+    } else if (auto* replaced = std::get_if<TreeReplaced>(&mail)) {
+      replace_tree(std::move(*replaced->tree));
+    } else {
+      stop_deadline_ = now_ + kStopPatience;
     }
+  }
+  if (peers_ != nullptr) {
+    peers_->take(from_peers_);
+    for (CoreEvent& event : from_peers_) step(std::move(event));
   }
   if (now_ >= core_.next_deadline()) step(zab::Tick{});
 }
@@ -110,10 +133,10 @@ void CoreThread::step(CoreEvent event) {
 }
 
 void CoreThread::carry_out() {
-  log_bytes_ += bytes_of(actions_.appends);
-  std::vector<LogWrite> writes;
-  for (zab::Append& append : actions_.appends) writes.emplace_back(std::move(append));
-  log_.put(writes);
+  write_out();
+  if (peers_ != nullptr) {
+    for (PeerAction& action : actions_.peers) peers_->carry_out(action);
+  }
   if (core_.has_committed()) {
     apply();
   } else {
@@ -125,6 +148,38 @@ void CoreThread::carry_out() {
   actions_.clear();
 }
 
+void CoreThread::write_out() {
+  to_log_.clear();
+  for (zab::DiskWrite& write : actions_.writes) {
+    if (auto* append = std::get_if<zab::Append>(&write)) {
+      log_bytes_ += bytes_of(*append);
+      to_log_.emplace_back(std::move(*append));
+    } else if (const auto* cut = std::get_if<zab::Truncate>(&write)) {
+      to_log_.emplace_back(TruncateLog{cut->ticket, cut->upto, tree_.last_zxid() > cut->upto});
+    } else if (const auto* install = std::get_if<zab::InstallSnapshot>(&write)) {
+      to_log_.emplace_back(InstallTree{install->ticket, peers_->take_snapshot(install->link)});
+    } else if (const auto* accepted = std::get_if<zab::WriteAcceptedEpoch>(&write)) {
+      to_log_.emplace_back(*accepted);
+    } else {
+      to_log_.emplace_back(std::get<zab::WriteCurrentEpoch>(write));
+    }
+  }
+  log_.put(to_log_);
+}
+
+// Nobody is served, but operators' words may be looking.
+void CoreThread::replace_tree(DataTree&& tree) {
+  shared_.readers.lock_writer();
+  tree_.take_over(std::move(tree));
+  shared_.last_zxid.store(tree_.last_zxid().value, std::memory_order_release);
+  shared_.readers.unlock_writer();
+  core_.tree_replaced();
+  tree_is_committed_ = false;
+  checkpoint_zxid_ = digest_zxid_ = tree_.last_zxid();
+  log_bytes_ = 0;
+  digests_.clear();
+}
+
 // Replies and events are in the io threads' mailboxes before the change can be read: who takes its
 // slot next delivers them first.
 void CoreThread::apply() {
@@ -134,7 +189,10 @@ void CoreThread::apply() {
   core_.apply_committed(watched, now_, actions_);
   shared_.last_zxid.store(tree_.last_zxid().value, std::memory_order_release);
   distribute();
-  offer_checkpoint();
+  if (core_.role() != zab::Role::kLooking) {
+    tree_is_committed_ = true;
+    offer_checkpoint();
+  }
   shared_.readers.unlock_writer();
   note_digest();
 }
@@ -147,9 +205,14 @@ void CoreThread::distribute() {
       }
       continue;
     }
+    if (const auto* changed = std::get_if<ServingChanged>(&action)) {
+      for (Outbox& outbox : outboxes_) outbox.mail.emplace_back(*changed);
+      continue;
+    }
     std::visit(
         [this](auto& item) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(item)>, TreeChange>) {
+          using Item = std::decay_t<decltype(item)>;
+          if constexpr (!std::is_same_v<Item, TreeChange> && !std::is_same_v<Item, ServingChanged>) {
             PADDOCK_CHECK(item.connection.io < outboxes_.size());
             outboxes_[item.connection.io].mail.emplace_back(std::move(item));
           }

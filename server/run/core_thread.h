@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "server/run/checkpoint_thread.h"
 #include "server/run/io_thread.h"
 #include "server/run/log_thread.h"
+#include "server/run/peers.h"
 #include "server/run/shared_state.h"
 #include "server/tree/data_tree.h"
 
@@ -28,20 +30,29 @@ namespace paddock::server {
 // Failure: a fatal Core (a digest that differs) ends the process, after its notes are logged.
 class CoreThread {
  public:
+  // `peers`: null where the server stands alone.
   CoreThread(const CheckpointDue& due, Core& core, DataTree& tree, SharedState& shared,
              std::vector<std::unique_ptr<IoThread>>& io, LogThread& log,
-             CheckpointThread& checkpoints);
+             CheckpointThread& checkpoints, Peers* peers);
   ~CoreThread();
 
   void start();  // once all io threads exist
   // Takes what is in its mailbox, waits for all writes under way to be on disk and applied, joins.
   void stop();
 
+  // Once it has stopped: whether all of the tree is committed, so that a checkpoint may be taken.
+  // What the log held at the start need not be, before this server has served.
+  bool tree_is_committed() const { return tree_is_committed_; }
+
   // On the core thread, from a CoreTask: the tree's digest after some past transactions.
   const std::deque<DigestEntry>& digests() const { return digests_; }
 
  private:
   void run();
+  void wait(std::vector<CoreMail>& batch);
+  bool is_finished() const;
+  void replace_tree(DataTree&& tree);
+  void write_out();
   void take_all(std::vector<CoreMail>& batch);
   void step(CoreEvent event);
   void carry_out();
@@ -59,6 +70,7 @@ class CoreThread {
   std::vector<std::unique_ptr<IoThread>>& io_;
   LogThread& log_;
   CheckpointThread& checkpoints_;
+  Peers* const peers_;
   SystemClock clock_;
   Millis now_;
   CoreActions actions_;
@@ -71,7 +83,10 @@ class CoreThread {
   std::int64_t log_bytes_ = 0;    // logged since then
   Zxid digest_zxid_;
   std::deque<DigestEntry> digests_;
-  bool stopping_ = false;
+  bool tree_is_committed_ = false;
+  std::vector<CoreEvent> from_peers_;
+  std::vector<LogWrite> to_log_;
+  std::optional<Millis> stop_deadline_;  // set: stopping
   std::thread thread_;
 };
 

@@ -236,6 +236,17 @@ void IoThread::deliver(CloseConnection& close) {
   session->close("");
 }
 
+// Without a leader nobody is served; who asks operators' words need not be, and who has not said
+// what it wants is answered by the core.
+void IoThread::deliver(ServingChanged& changed) {
+  if (changed.serves) return;
+  for (const auto& session : sessions_) {
+    if (session == nullptr || session->closed() || !session->known_to_core()) continue;
+    session->flush();
+    session->close("");
+  }
+}
+
 void IoThread::deliver(NewConnection& connection) {
   std::uint32_t slot = 0;
   if (free_slots_.empty()) {

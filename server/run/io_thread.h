@@ -32,7 +32,8 @@ struct NewConnection {
 };
 using IoTask = std::function<void(IoThread&)>;
 using IoMail =
-    std::variant<TreeChange, Reply, SessionReply, CloseConnection, NewConnection, IoTask>;
+    std::variant<TreeChange, Reply, SessionReply, CloseConnection, ServingChanged, NewConnection,
+                 IoTask>;
 
 // Where operators' words go: told apart and answered by the host of all threads.
 class WordService {
@@ -138,6 +139,7 @@ class IoThread final : private SessionHost {
   void deliver(Reply& reply);
   void deliver(SessionReply& reply);
   void deliver(CloseConnection& close);
+  void deliver(ServingChanged& changed);
   void deliver(NewConnection& connection);
   void settle(ClientSession& session);
   void destroy(ClientSession& session);

@@ -1,0 +1,200 @@
+#include "server/run/peers.h"
+
+#include <utility>
+#include <variant>
+
+#include <boost/asio/post.hpp>
+#include <glog/logging.h>
+
+#include "common/check.h"
+#include "common/concat.h"
+
+namespace paddock::server {
+
+namespace {
+
+ElectionTransport::Options election_options(const EnsembleOptions& options) {
+  return {.self = options.self,
+          .connect_timeout = options.connect_timeout,
+          .opening_timeout = options.opening_timeout,
+          .keep_alive = options.tcp_keep_alive};
+}
+
+// As a frame may become a transaction of twice its size, so may a packet.
+QuorumTransport::Options quorum_options(const EnsembleOptions& options,
+                                        std::uint32_t frame_bytes_max) {
+  return {.packets = zab::PacketLimits{frame_bytes_max + frame_bytes_max},
+          .write_timeout = options.timing.init_timeout(),
+          .keep_alive = options.tcp_keep_alive};
+}
+
+HostPort election_address(const zab::Member::Address& address) {
+  return {address.quorum.host, address.election_port};
+}
+
+ElectionTransport::Members election_members(const zab::Ensemble& ensemble, ServerId self) {
+  ElectionTransport::Members members;
+  for (const zab::Member& member : ensemble.members) {
+    if (member.id == self) continue;
+    for (const zab::Member::Address& address : member.addresses) {
+      members[member.id].push_back(election_address(address));
+    }
+  }
+  return members;
+}
+
+std::vector<HostPort> quorum_addresses(const zab::Member& member) {
+  std::vector<HostPort> addresses;
+  for (const zab::Member::Address& address : member.addresses) addresses.push_back(address.quorum);
+  return addresses;
+}
+
+}  // namespace
+
+Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
+             LearnerFeeds& feeds)
+    : options_(options),
+      tree_options_(tree),
+      feeds_(feeds),
+      work_(loop_.get_executor()),
+      lookup_(make_system_lookup(loop_)),
+      election_(loop_, *lookup_, election_options(options), *this),
+      quorum_(loop_, *lookup_, quorum_options(options, frame_bytes_max), *this) {
+  PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
+  feeds_.set_ready([this](zab::LinkId link) {
+    boost::asio::post(loop_, [this, link] { quorum_.resume(link); });
+  });
+}
+
+Peers::~Peers() {
+  feeds_.set_ready({});
+}
+
+Result<void> Peers::open() {
+  const zab::Member& self = *options_.member();
+  std::vector<HostPort> election, quorum;
+  for (const zab::Member::Address& address : self.addresses) {
+    election.push_back(election_address(address));
+    quorum.push_back(address.quorum);
+    if (!options_.listen_on_all_addresses) continue;
+    election.back().host.clear();
+    quorum.back().host.clear();
+  }
+  PADDOCK_TRY_DO(election_.set_listening(election, election_address(self.addresses.front())));
+  PADDOCK_TRY_DO(quorum_.set_listening(quorum));
+  PADDOCK_TRY_DO(quorum_.accept_learners(true));
+  election_.set_members(election_members(*options_.ensemble, options_.self));
+  return {};
+}
+
+void Peers::wait(std::chrono::steady_clock::time_point deadline) {
+  if (inbox_.empty()) loop_.run_one_until(deadline);
+  loop_.poll();
+}
+
+void Peers::wake() {
+  boost::asio::post(loop_, [] {});
+}
+
+void Peers::take(std::vector<CoreEvent>& events) {
+  events.clear();
+  std::swap(events, inbox_);
+}
+
+std::unique_ptr<DataTree> Peers::take_snapshot(zab::LinkId link) {
+  PADDOCK_CHECK(snapshot_.link == link && snapshot_.whole);
+  return std::exchange(snapshot_, {}).receiver->take_tree();
+}
+
+std::string Peers::describe() const {
+  return concat(election_.describe(), "; ", quorum_.describe());
+}
+
+// --- out ---
+
+void Peers::carry_out(PeerAction& action) {
+  std::visit([this](auto& what) { carry_out(what); }, action);
+}
+
+void Peers::carry_out(zab::Notify& notify) {
+  election_.send(notify.to, notify.notification);
+}
+
+void Peers::carry_out(zab::Connect& connect) {
+  const zab::Member* const leader = options_.ensemble->find(connect.leader);
+  PADDOCK_CHECK(leader != nullptr);  // only a member can be elected
+  quorum_.connect(connect.link, quorum_addresses(*leader),
+                  Millis{options_.timing.tick.value * options_.connect_limit});
+}
+
+void Peers::carry_out(zab::Close& close) {
+  if (snapshot_.link == close.link) snapshot_ = {};
+  quorum_.close(close.link, close.reason);
+}
+
+void Peers::carry_out(zab::Send& send) {
+  quorum_.send(send.link, std::move(send.message));
+}
+
+void Peers::carry_out(zab::SendHistory& history) {
+  quorum_.send_history(history.link, feeds_.history(history.link, history.after, history.upto));
+}
+
+void Peers::carry_out(zab::SendSnapshot& snapshot) {
+  Result<LearnerFeeds::SnapshotStart> start = feeds_.snapshot(snapshot.link);
+  if (!start) {
+    LOG(ERROR) << "cannot send a snapshot: " << start.error().message;
+    quorum_.close(snapshot.link, "no snapshot can be sent");
+    inbox_.emplace_back(zab::LinkClosed{snapshot.link});
+    return;
+  }
+  quorum_.send(snapshot.link, zab::Snap{start->zxid});
+  quorum_.send_snapshot(snapshot.link, std::move(start->snapshot));
+  if (start->zxid < snapshot.upto) {
+    zab::SendHistory rest{snapshot.link, start->zxid, snapshot.upto};
+    carry_out(rest);
+  }
+}
+
+// --- in ---
+
+void Peers::on_notified(ServerId from, zab::Notification notification) {
+  inbox_.emplace_back(zab::Notified{from, std::move(notification)});
+}
+
+void Peers::on_reachable(ServerId peer, bool reachable) {
+  inbox_.emplace_back(zab::PeerReachable{peer, reachable});
+}
+
+void Peers::on_opened(zab::LinkId link) {
+  inbox_.emplace_back(zab::LinkOpened{link});
+}
+
+void Peers::on_closed(zab::LinkId link, const std::string&) {
+  // What is whole may be asked for all the same.
+  if (snapshot_.link == link && !snapshot_.whole) snapshot_ = {};
+  inbox_.emplace_back(zab::LinkClosed{link});
+}
+
+void Peers::on_received(zab::LinkId link, std::span<zab::Message> messages) {
+  for (zab::Message& message : messages) {
+    inbox_.emplace_back(zab::Received{link, std::move(message)});
+  }
+}
+
+SnapshotSink* Peers::on_snapshot(zab::LinkId link, zab::Snap snap) {
+  const bool dialled = link.value % 2 == 1;
+  if (!dialled) return nullptr;  // learners send none
+  LOG(INFO) << "receiving the leader's snapshot of zxid=0x"
+            << hex(static_cast<std::uint64_t>(snap.zxid.value));
+  snapshot_ = {link, false, std::make_unique<SnapshotReceiver>(tree_options_, snap.zxid)};
+  return snapshot_.receiver.get();
+}
+
+void Peers::on_snapshot_end(zab::LinkId link) {
+  PADDOCK_CHECK(snapshot_.link == link);
+  snapshot_.whole = true;
+  inbox_.emplace_back(zab::SnapshotReceived{link});
+}
+
+}  // namespace paddock::server

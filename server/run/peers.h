@@ -1,0 +1,93 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "common/result.h"
+#include "server/core/core_action.h"
+#include "server/core/core_event.h"
+#include "server/net/election_transport.h"
+#include "server/net/name_lookup.h"
+#include "server/net/quorum_transport.h"
+#include "server/options.h"
+#include "server/run/learner_feeds.h"
+#include "server/tree/data_tree.h"
+
+namespace paddock::server {
+
+// The other members of the ensemble, as the core thread sees them: what they say becomes events for
+// the core, and what the core wants said goes to them.
+//
+// Learners are accepted at all times: who dials before this server knows that it leads need not try
+// again.
+// Thread: the core thread, which runs its loop by wait(); but for wake(), which any may call.
+class Peers final : private ElectionEvents, private QuorumEvents {
+ public:
+  // `feeds` outlives it. `frame_bytes_max`: jute.maxbuffer.
+  Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
+        LearnerFeeds& feeds);
+  ~Peers();
+
+  // Listens on both ports of this server's own line. Before the core thread starts.
+  Result<void> open();
+
+  // Sleeps until something has come, somebody calls wake(), or the deadline.
+  void wait(std::chrono::steady_clock::time_point deadline);
+  void wake();
+  // What has come since the last call.
+  void take(std::vector<CoreEvent>& events);
+
+  void carry_out(PeerAction& action);
+  // The tree of the snapshot that came by this link.
+  std::unique_ptr<DataTree> take_snapshot(zab::LinkId link);
+  // Something of this server's log is on disk: who streams history can go on.
+  void on_persisted() { feeds_.on_persisted(); }
+
+  std::string describe() const;
+
+ private:
+  // ElectionEvents
+  void on_notified(ServerId from, zab::Notification notification) override;
+  void on_reachable(ServerId peer, bool reachable) override;
+  // QuorumEvents
+  void on_opened(zab::LinkId link) override;
+  void on_closed(zab::LinkId link, const std::string& why) override;
+  void on_received(zab::LinkId link, std::span<zab::Message> messages) override;
+  SnapshotSink* on_snapshot(zab::LinkId link, zab::Snap snap) override;
+  void on_snapshot_end(zab::LinkId link) override;
+
+  void carry_out(zab::Notify& notify);
+  void carry_out(zab::Connect& connect);
+  void carry_out(zab::Close& close);
+  void carry_out(zab::Send& send);
+  void carry_out(zab::SendHistory& history);
+  void carry_out(zab::SendSnapshot& snapshot);
+
+  const EnsembleOptions options_;
+  const TreeOptions tree_options_;
+  LearnerFeeds& feeds_;
+  boost::asio::io_context loop_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::unique_ptr<NameLookup> lookup_;
+  ElectionTransport election_;
+  QuorumTransport quorum_;
+  std::vector<CoreEvent> inbox_;
+
+  // The snapshot that comes in, or is here and not yet asked for.
+  struct Incoming {
+    zab::LinkId link;
+    bool whole = false;
+    std::unique_ptr<SnapshotReceiver> receiver;
+  };
+  Incoming snapshot_;
+};
+
+}  // namespace paddock::server
