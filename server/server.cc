@@ -78,7 +78,11 @@ struct Server::Running {
         shared(*recovered.tree, options.net.io_threads),
         limits(options.net.connections_per_address, options.net.connections_max),
         core(options.core, *recovered.tree, recovered.durable, now, wall),
-        log(std::move(recovered.log), shared, options.fsync_warning_threshold),
+        log(posix_env(),
+            {.storage = options.storage,
+             .tree = recovered.tree->options(),
+             .fsync_warning_threshold = options.fsync_warning_threshold},
+            std::move(recovered.log), shared),
         checkpoints(posix_env(),
                     {.storage = options.storage, .purge = options.purge_interval.value > 0},
                     std::move(recovered.checkpoint), log.log(), shared),
@@ -134,7 +138,7 @@ Result<void> Server::start() {
   PADDOCK_TRY_DO(r.listener->open({.address = *options_.net.client,
                                    .backlog = options_.net.listen_backlog,
                                    .keep_alive = options_.net.tcp_keep_alive}));
-  r.log.start();
+  r.log.start(r.checkpoints);
   r.checkpoints.start();
   if (whole_checkpoint_due) r.checkpoints.offer(r.recovered.tree->take_dirty());
   r.core_thread.start();
