@@ -42,8 +42,9 @@ class Env {
   virtual ~Env() = default;
 
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+  // A file, which takes the place of `to`; or a folder, where `to` is not there or empty.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> remove(const std::string& path) = 0;
+  virtual Result<void> remove(const std::string& path) = 0;  // a file, or an empty folder
   // Names in a folder, sorted, without "." and "..".
   virtual Result<std::vector<std::string>> list(const std::string& folder) = 0;
   virtual Result<void> make_folders(const std::string& folder) = 0;

@@ -79,10 +79,5 @@ int main(int argc, char** argv) {
   }
   const auto loaded = load_options(posix_env(), *sources);
   if (!loaded) return refuse(loaded.error());
-  if (loaded->options.ensemble.ensemble != nullptr) {
-    return refuse({Code::kRefused,
-                   "an ensemble is configured, but this release serves as one server alone: leave "
-                   "one server.N line, or none"});
-  }
   return serve(*loaded);
 }

@@ -267,9 +267,9 @@ constexpr OptionKey kTable[] = {
         PADDOCK_READ { return whole(v, 0, kIntMax, d.sync_limit); }),
     // Checked here, and read by load_options(), which knows the number in the key.
     used("server.*", "host:quorumPort:electionPort[:role][;[host:]clientPort]", read_anything),
-    used("group.*", "servers that vote together, with colons between their numbers", read_anything),
-    used("weight.*", "what a server's vote counts within its group; 1 if not set", read_anything),
-    used("peerType", "participant or observer; the server's own line decides", read_peer_type),
+    used("group.*", "numbers of servers that vote together, as 1:2:3", read_anything),
+    used("weight.*", "what its vote counts in its group; 1 if not set", read_anything),
+    used("peerType", "participant or observer; its own line decides", read_peer_type),
     used(
         "dynamicConfigFile", "file of server.N lines",
         PADDOCK_READ { return not_empty(v, "a file", d.dynamic_config_file); }),
@@ -280,10 +280,10 @@ constexpr OptionKey kTable[] = {
         "reconfigEnabled", "whether clients may ask for a reconfig",
         PADDOCK_READ { return boolean(v, d.options.core.reconfig_enabled); }),
     used(
-        "multiAddress.enabled", "whether a server may have several addresses, with | between",
+        "multiAddress.enabled", "several addresses of a server, with | between",
         PADDOCK_READ { return boolean(v, d.allows_several_addresses); }),
     used(
-        "quorumListenOnAllIPs", "listen for servers on every interface, not on the line's address",
+        "quorumListenOnAllIPs", "listen for servers on every interface",
         PADDOCK_READ { return boolean(v, d.options.ensemble.listen_on_all_addresses); }),
     used(
         "tcpKeepAlive", "TCP keep-alive on connections between servers",
@@ -295,8 +295,7 @@ constexpr OptionKey kTable[] = {
         "cnxTimeout", "ms to reach another server's election port in",
         PADDOCK_READ { return millis(v, 1, d.options.ensemble.connect_timeout); }),
     used(
-        "quorumCnxnTimeoutMs",
-        "ms a server that connects may take to say who it is; syncLimit if 0",
+        "quorumCnxnTimeoutMs", "ms for a server to say who it is; syncLimit if 0",
         PADDOCK_READ { return millis(v, -1, d.opening_timeout); }),
     used(
         "fastleader.minNotificationInterval", "ms until votes are sent again",

@@ -273,10 +273,9 @@ class Loader {
   }
 
   Result<void> finish_ensemble() {
-    PADDOCK_TRY(const auto my_id, find_my_id());
     const bool alone_is_one = draft_.options.ensemble.standalone_enabled;
     if (lines_.empty()) {
-      if (alone_is_one) return finish_client_port(std::nullopt);
+      if (alone_is_one) return finish_alone(std::nullopt);
       return invalid("standaloneEnabled=false needs server.N lines: there are none");
     }
     const std::string& place =
@@ -284,28 +283,26 @@ class Loader {
     PADDOCK_TRY(zab::Ensemble ensemble,
                 lines_.finish(version_of_file_name(draft_.dynamic_config_file),
                               draft_.allows_several_addresses, place));
-    const std::size_t voters = ensemble.voters().size();
-    if (voters > 1 || !alone_is_one) return finish_member(std::move(ensemble), my_id);
+    if (ensemble.voters().size() > 1 || !alone_is_one) return finish_member(std::move(ensemble));
     if (ensemble.members.size() > 1) {
       return invalid(
-          "one server votes, and others observe: observers need an ensemble. Add voters, "
-          "or set standaloneEnabled=false");
+          "one server votes, and others observe: observers need an ensemble. Add voters, or set "
+          "standaloneEnabled=false");
     }
     inform("one server.N line: this server stands alone");
-    return finish_client_port(ensemble.members.front().client);
+    return finish_alone(ensemble.members.front().client);
   }
 
-  // The file matters to members of ensembles; a server that stands alone only mentions a bad one.
-  Result<std::optional<ServerId>> find_my_id() {
-    Result<std::optional<ServerId>> id = read_my_id(env_, draft_.options.storage.data_dir);
-    const bool matters = !lines_.empty();
-    if (id || id.error().code != Code::kInvalid || matters) return id;
-    warn(concat(id.error().message, "; it only matters in an ensemble"));
-    return std::optional<ServerId>{};
+  // myid matters to members of ensembles: a bad one is mentioned here, and no more.
+  Result<void> finish_alone(const std::optional<HostPort>& in_line) {
+    const auto id = read_my_id(env_, draft_.options.storage.data_dir);
+    if (!id && id.error().code != Code::kInvalid) return id.error();
+    if (!id) warn(concat(id.error().message, "; it only matters in an ensemble"));
+    return finish_client_port(in_line);
   }
 
-  Result<void> finish_member(zab::Ensemble ensemble, std::optional<ServerId> my_id) {
-    PADDOCK_TRY(const zab::Member* const self, find_self(ensemble, my_id));
+  Result<void> finish_member(zab::Ensemble ensemble) {
+    PADDOCK_TRY(const zab::Member* const self, find_self(ensemble));
     PADDOCK_TRY_DO(finish_client_port(self->client));
     PADDOCK_TRY_DO(finish_timing());
     warn_of_members(ensemble, *self);
@@ -315,8 +312,8 @@ class Loader {
     return {};
   }
 
-  Result<const zab::Member*> find_self(const zab::Ensemble& ensemble,
-                                       std::optional<ServerId> my_id) const {
+  Result<const zab::Member*> find_self(const zab::Ensemble& ensemble) const {
+    PADDOCK_TRY(const auto my_id, read_my_id(env_, draft_.options.storage.data_dir));
     const std::string path = my_id_path(draft_.options.storage.data_dir);
     std::string numbers;
     for (const zab::Member& member : ensemble.members) {

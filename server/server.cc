@@ -54,6 +54,12 @@ CoreOptions core_options(const ServerOptions& options) {
   return core;
 }
 
+StorageOptions storage_options(const ServerOptions& options) {
+  StorageOptions storage = options.storage;
+  storage.in_ensemble = options.ensemble.ensemble != nullptr;
+  return storage;
+}
+
 std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
   return to_string(HostPort{endpoint.address().to_string(), endpoint.port()});
 }
@@ -85,12 +91,17 @@ struct Server::Running {
         shared(*recovered.tree, options.net.io_threads),
         limits(options.net.connections_per_address, options.net.connections_max),
         core(core_options(options), *recovered.tree, recovered.durable, now, wall),
-        log(std::move(recovered.log), shared, options.fsync_warning_threshold),
-        checkpoints(posix_env(),
-                    {.storage = options.storage, .purge = options.purge_interval.value > 0},
-                    std::move(recovered.checkpoint), log.log(), shared),
+        log(posix_env(),
+            {.storage = storage_options(options),
+             .tree = recovered.tree->options(),
+             .fsync_warning_threshold = options.fsync_warning_threshold},
+            std::move(recovered.log), shared),
+        checkpoints(
+            posix_env(),
+            {.storage = storage_options(options), .purge = options.purge_interval.value > 0},
+            std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        feeds(posix_env(), options.storage, checkpoints, log.log()),
+        feeds(posix_env(), storage_options(options), checkpoints, log.log()),
         peers(options.ensemble.ensemble == nullptr
                   ? nullptr
                   : std::make_unique<Peers>(options.ensemble, options.core.frame_bytes_max,
@@ -127,7 +138,7 @@ Result<void> Server::start() {
   const Millis began = clock.now();
   TreeOptions tree_options = options_.tree;
   tree_options.hash_seed = draw_seed();
-  PADDOCK_TRY(Recovered recovered, recover(posix_env(), options_.storage, tree_options));
+  PADDOCK_TRY(Recovered recovered, recover(posix_env(), storage_options(options_), tree_options));
   const bool alone = options_.ensemble.ensemble == nullptr;
   if (alone) recovered.tree->drop_orphan_ephemerals();
   log_recovery(recovered, clock.now() - began);
@@ -154,7 +165,7 @@ Result<void> Server::start() {
                                    .backlog = options_.net.listen_backlog,
                                    .keep_alive = options_.net.tcp_keep_alive}));
   if (r.peers != nullptr) PADDOCK_TRY_DO(r.peers->open());
-  r.log.start();
+  r.log.start(r.checkpoints);
   r.checkpoints.start();
   if (whole_checkpoint_due) r.checkpoints.offer(r.recovered.tree->take_dirty());
   r.core_thread.start();

@@ -100,9 +100,12 @@ Result<LocalServer> parse_local_server(ServerId id, const std::string& conf, std
   server.pid_file = server.folder + ".pid";
   server.client = reachable(client);
   server.ports.push_back({client, "its clientPort"});
+  const ConfigEntry* everywhere = find_entry(*entries, "quorumListenOnAllIPs");
+  const bool on_all = everywhere != nullptr && everywhere->value == "true";
   for (const zab::Member::Address& address : member->addresses) {
-    server.ports.push_back({address.quorum, "its quorum port"});
-    server.ports.push_back({{address.quorum.host, address.election_port}, "its election port"});
+    const std::string host = on_all ? "" : address.quorum.host;
+    server.ports.push_back({{host, address.quorum.port}, "its quorum port"});
+    server.ports.push_back({{host, address.election_port}, "its election port"});
   }
   return server;
 }

@@ -92,6 +92,7 @@ class Ensemble {
   Result<void> check_ports(const std::vector<const LocalServer*>& servers) const;
   Result<void> start_all(const std::vector<const LocalServer*>& servers);
   Result<void> wait_until_serving(const std::vector<const LocalServer*>& servers);
+  Result<void> wait_for_end(const LocalServer& server, const ServerProcess& process) const;
   Result<void> stop(const LocalServer& server, const ServerProcess& process) const;
   void print_status(const std::vector<ServerState>& states) const;
   std::vector<ServerState> states() const;
@@ -138,13 +139,17 @@ Result<void> Ensemble::check_ports(const std::vector<const LocalServer*>& server
   return {};
 }
 
-Result<void> Ensemble::stop(const LocalServer& server, const ServerProcess& process) const {
-  PADDOCK_TRY_DO(process.signal(SIGTERM));
+Result<void> Ensemble::wait_for_end(const LocalServer& server, const ServerProcess& process) const {
   if (process.has_ended_within(wait_)) return {};
   return Error{Code::kRefused,
                concat("server ", server.id.value, " (pid ", process.pid(), ") has not stopped in ",
                       wait_.value / 1000, " s; see ", server.log,
                       ", or end it with `paddock ensemble kill ", server.id.value, "`")};
+}
+
+Result<void> Ensemble::stop(const LocalServer& server, const ServerProcess& process) const {
+  PADDOCK_TRY_DO(process.signal(SIGTERM));
+  return wait_for_end(server, process);
 }
 
 Result<void> Ensemble::start_all(const std::vector<const LocalServer*>& servers) {
@@ -229,7 +234,7 @@ Result<void> Ensemble::down() {
   if (running.empty()) output_.out << "no server is up\n";
   for (const auto& [server, process] : running) PADDOCK_TRY_DO(process.signal(SIGTERM));
   for (const auto& [server, process] : running) {
-    PADDOCK_TRY_DO(stop(*server, process));
+    PADDOCK_TRY_DO(wait_for_end(*server, process));
     output_.out << "server " << server->id.value << " stopped" << std::endl;
   }
   return {};
@@ -249,9 +254,7 @@ Result<void> Ensemble::kill(const std::string& number) {
   const std::optional<ServerProcess> process = ServerProcess::find(*server);
   if (!process) return Error{Code::kNotFound, concat("server ", number, " is not up")};
   PADDOCK_TRY_DO(process->signal(SIGKILL));
-  if (!process->has_ended_within(wait_)) {
-    return Error{Code::kRefused, concat("process ", process->pid(), " does not end")};
-  }
+  PADDOCK_TRY_DO(wait_for_end(*server, *process));
   output_.out << "server " << number << " (pid " << process->pid() << ") killed\n";
   return {};
 }

@@ -99,8 +99,8 @@ Result<AddressAndRole> parse_address(std::string_view text) {
   quorum.host = parts[0];
   if (quorum.host.empty()) return invalid(concat("\"", text, "\" has no host"));
   if (quorum.host.size() > kHostBytesMax) {
-    return invalid(concat("a host of ", quorum.host.size(), " bytes: no name is longer than ",
-                          kHostBytesMax));
+    return invalid(
+        concat("a host of ", quorum.host.size(), " bytes: no name is longer than ", kHostBytesMax));
   }
   if (quorum.host.find_first_of(" \t") != std::string::npos) {
     return invalid(concat("\"", quorum.host, "\" is not a host"));

@@ -45,7 +45,7 @@ class Journal {
  private:
   struct LogWrite {
     WriteTicket ticket;
-    Zxid last;         // the log's last zxid once it is done
+    Zxid last;          // the log's last zxid once it is done
     bool cuts = false;  // the log may have been longer
   };
   struct EpochWrite {

@@ -479,6 +479,21 @@ void Leader::lose(std::string reason) {
   if (!lost_) lost_ = std::move(reason);
 }
 
+Leadership Leader::view() const {
+  Leadership view{.last_proposed = last_proposed_, .pending_syncs = next_sync_.size()};
+  if (sync_round_) view.pending_syncs += sync_round_->waits.size();
+  for (const auto& [link, learner] : learners_) {
+    if (learner.state == State::kOpen) continue;
+    view.learners.push_back({.link = link,
+                             .sid = learner.sid,
+                             .observer = learner.observer,
+                             .votes = configurations_.is_voter(learner.sid),
+                             .synced = learner.state == State::kServing,
+                             .acked = learner.acked});
+  }
+  return view;
+}
+
 std::string Leader::describe() const {
   std::string_view phase;
   switch (phase_) {

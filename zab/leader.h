@@ -15,6 +15,7 @@
 #include "zab/learner_progress.h"
 #include "zab/message.h"
 #include "zab/quorum.h"
+#include "zab/replica.h"
 
 namespace paddock::zab {
 
@@ -61,6 +62,7 @@ class Leader {
   // Set once this leadership is over: why, in words.
   const std::optional<std::string>& lost() const { return lost_; }
   Millis next_deadline() const;
+  Leadership view() const;
   std::string describe() const;
 
  private:

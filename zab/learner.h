@@ -28,8 +28,8 @@ class Learner {
     std::int64_t config_version = 0;
   };
 
-  // Dials, not before `dial_at`. `journal` outlives it. `wants_snapshot`: our log cannot be cut back to where the
-  // leader's has it; claim to have nothing.
+  // Dials, not before `dial_at`. `journal` outlives it. `wants_snapshot`: our log cannot be cut
+  // back to where the leader's has it; claim to have nothing.
   Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
           bool wants_snapshot, Journal& journal, Millis now, Millis dial_at, Actions& actions);
 

@@ -53,6 +53,7 @@ class Replica::Impl {
   const Journal& journal() const { return journal_; }
   const std::optional<Leader>& leader() const { return leader_; }
   Role role() const { return role_; }
+  ServerId leader_id() const { return learner_ ? learner_->leader() : membership_.self; }
 
  private:
   // A learner's link, while it is not known who leads.
@@ -249,7 +250,8 @@ void Replica::Impl::look(std::string reason, Actions& actions) {
     last_leader_ = learner_->leader();
     retry_at_ = now_ + membership_.timing.connect_retry;
     wants_snapshot_ = wants_snapshot_ || learner_->needs_snapshot();
-    if (learner_->has_dialled() && !learner_link_is_gone_) actions.emplace_back(Close{learner_->link(), reason});
+    if (learner_->has_dialled() && !learner_link_is_gone_)
+      actions.emplace_back(Close{learner_->link(), reason});
   }
   leader_.reset();
   learner_.reset();
@@ -368,6 +370,15 @@ Zxid Replica::last_durable() const {
 
 Zxid Replica::last_committed() const {
   return impl_->journal().last_delivered();
+}
+
+ServerId Replica::leader() const {
+  return impl_->leader_id();
+}
+
+std::optional<Leadership> Replica::leadership() const {
+  if (role() != Role::kLeading || !impl_->leader()) return std::nullopt;
+  return impl_->leader()->view();
 }
 
 Epoch Replica::accepted_epoch() const {

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/ids.h"
 #include "zab/action.h"
@@ -26,6 +28,21 @@ struct Membership {
   ServerId self;
   std::shared_ptr<const Ensemble> ensemble;  // null: stands alone
   Timing timing;
+};
+
+// What a leader knows of its learners, and of itself. For operators and tests; never for decisions.
+struct Leadership {
+  struct Follower {
+    LinkId link;
+    ServerId sid;
+    bool observer = false;
+    bool votes = true;    // a follower may be in no configuration
+    bool synced = false;  // each proposal goes to it
+    Zxid acked;           // all up to here is on its disk
+  };
+  std::vector<Follower> learners;  // by link; those that have said who they are
+  Zxid last_proposed;
+  std::size_t pending_syncs = 0;
 };
 
 // One server's share of ZAB, from election to broadcast. Pure: same events, same actions; no I/O,
@@ -52,12 +69,14 @@ class Replica {
   bool is_exhausted() const;
 
   Role role() const;         // as the last RoleChanged said
+  ServerId leader() const;   // while following or observing, or leading
   Zxid last_logged() const;  // appended, maybe not yet on disk
   Zxid last_durable() const;
   Zxid last_committed() const;  // delivered
   Epoch accepted_epoch() const;
   Epoch current_epoch() const;
-  std::size_t outstanding() const;  // proposed, not committed
+  std::size_t outstanding() const;               // proposed, not committed
+  std::optional<Leadership> leadership() const;  // while leading and serving
 
   // One line for operators and tests; never for decisions.
   std::string describe() const;

@@ -163,6 +163,14 @@ const zab::Replica& Core::replica() const {
   return impl_->replica;
 }
 
+Core::ProposalBytes Core::proposal_bytes() const {
+  return impl_->proposal_bytes;
+}
+
+Millis Core::role_began() const {
+  return impl_->role_began;
+}
+
 std::vector<Core::SessionLine> Core::sessions() const {
   std::vector<SessionLine> lines;
   lines.reserve(impl_->sessions.size());
@@ -321,6 +329,8 @@ void Core::Impl::carry_out(zab::Action& action, CoreActions& actions) {
 void Core::Impl::begin_role(const zab::RoleChanged& changed, CoreActions& actions) {
   end_role(actions);
   role = changed.role;
+  role_began = now;
+  proposal_bytes = {};
   actions.notes.push_back({Note::Level::kInfo, is_alone() ? concat("serving: ", replica.describe())
                                                           : serving_text(changed)});
   if (role == zab::Role::kLooking || is_alone()) return;

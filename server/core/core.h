@@ -76,6 +76,13 @@ class Core {
   zab::Role role() const;
   const zab::Replica& replica() const;
 
+  // Of the transactions proposed since this server began to lead; -1: none.
+  struct ProposalBytes {
+    std::int64_t last = -1, min = -1, max = -1;
+  };
+  ProposalBytes proposal_bytes() const;
+  Millis role_began() const;
+
   // Tells the sessions' expiry as `dump` shows it, and who is attached. Not for decisions.
   struct SessionLine {
     SessionId session;

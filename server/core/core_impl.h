@@ -148,6 +148,7 @@ struct Core::Impl {
   Millis now;
   WallMillis wall;
   zab::Role role = zab::Role::kLooking;  // that clients are served in
+  Millis role_began;
   bool started = false;
 
   zab::Actions zab_actions;
@@ -161,6 +162,7 @@ struct Core::Impl {
   std::deque<Waiting> waiting;          // by zxid; one for each outstanding transaction
   std::vector<zab::FromLearner> early;  // came before this server had begun to lead
   bool orphans_due = false;
+  ProposalBytes proposal_bytes;
   std::vector<std::string> to_reap;
   std::optional<Millis> last_warning;
   std::size_t warnings_dropped = 0;

@@ -196,6 +196,10 @@ void Core::Impl::propose(TxnBytes bytes, Waiting answer) {
   PADDOCK_CHECK(bytes != nullptr);
   PADDOCK_CHECK(answer.zxid == replica.next_zxid());
   PADDOCK_CHECK(waiting.empty() || waiting.back().zxid < answer.zxid);
+  const std::int64_t size = std::ssize(*bytes);
+  proposal_bytes.min = proposal_bytes.last < 0 ? size : std::min(proposal_bytes.min, size);
+  proposal_bytes.max = std::max(proposal_bytes.max, size);
+  proposal_bytes.last = size;
   waiting.push_back(answer);
   replica.step(zab::Propose{{answer.zxid, std::move(bytes)}}, now, zab_actions);
 }

@@ -19,6 +19,8 @@ constexpr std::size_t kSparePieceBytes = 256u << 10;
 constexpr std::chrono::milliseconds kSparePause{3};
 // How soon a spare is looked after again: the log takes one each time it begins a segment.
 constexpr std::chrono::milliseconds kSpareInterval{1000};
+// How soon it is looked whether the log has come as far as what is to be written.
+constexpr std::chrono::milliseconds kLoggedInterval{2};
 }  // namespace
 
 CheckpointThread::CheckpointThread(Env& env, const Options& options,
@@ -26,10 +28,10 @@ CheckpointThread::CheckpointThread(Env& env, const Options& options,
                                    SharedState& shared)
     : env_(env),
       options_(options),
-      checkpoint_(std::move(checkpoint)),
       log_(log),
       shared_(shared),
-      metrics_(shared.metrics.new_thread()) {}
+      metrics_(shared.metrics.new_thread()),
+      checkpoint_(std::move(checkpoint)) {}
 
 CheckpointThread::~CheckpointThread() {
   PADDOCK_CHECK(!thread_.joinable());
@@ -43,22 +45,48 @@ void CheckpointThread::stop(Dirty last) {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    offered_.notify_one();
+    changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
-  if (!last.empty() || last.zxid > checkpoint_->zxid()) write(std::move(last));
+  if (last.empty() && last.zxid <= checkpoint_->zxid()) return;
+  PADDOCK_CHECK(last.zxid <= log_.last_durable());
+  write(std::move(last));
 }
 
 bool CheckpointThread::is_free() const {
   const std::lock_guard lock(mutex_);
-  return !busy_ && !waiting_;
+  return !busy_ && !waiting_ && !replacing_;
 }
 
 void CheckpointThread::offer(Dirty dirty) {
   const std::lock_guard lock(mutex_);
   PADDOCK_CHECK(!waiting_);
   waiting_ = std::move(dirty);
-  offered_.notify_one();
+  changed_.notify_all();
+}
+
+std::optional<Zxid> CheckpointThread::zxid() const {
+  const std::lock_guard lock(mutex_);
+  if (checkpoint_ == nullptr || checkpoint_->empty()) return std::nullopt;
+  return checkpoint_->zxid();
+}
+
+Result<void> CheckpointThread::replace_state(const Work& work) {
+  std::unique_lock lock(mutex_);
+  PADDOCK_CHECK(!replacing_);
+  replacing_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !busy_; });
+  busy_ = true;
+  waiting_.reset();
+  std::unique_ptr<Checkpoint> checkpoint = std::move(checkpoint_);
+  lock.unlock();
+  Result<void> done = work(checkpoint);
+  lock.lock();
+  checkpoint_ = std::move(checkpoint);
+  busy_ = replacing_ = false;
+  changed_.notify_all();
+  return done;
 }
 
 void CheckpointThread::run() {
@@ -66,21 +94,35 @@ void CheckpointThread::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto pause = more_spare ? kSparePause : kSpareInterval;
-    offered_.wait_for(lock, pause, [this] { return waiting_ || stopping_; });
+    changed_.wait_for(lock, pause, [this] { return (waiting_ && !replacing_) || stopping_; });
+    if (replacing_) continue;
     if (!waiting_ && stopping_) return;
     if (waiting_) {
       Dirty dirty = *std::exchange(waiting_, std::nullopt);
       busy_ = true;
       lock.unlock();
-      write(std::move(dirty));
+      write_when_logged(std::move(dirty));
       lock.lock();
       busy_ = false;
+      changed_.notify_all();
     } else {
       lock.unlock();
       more_spare = prepare_spare();
       lock.lock();
     }
   }
+}
+
+// What the log never gets, since it is cut before, must not get into the checkpoint either.
+void CheckpointThread::write_when_logged(Dirty dirty) {
+  {
+    std::unique_lock lock(mutex_);
+    while (log_.last_durable() < dirty.zxid && !replacing_) {
+      changed_.wait_for(lock, kLoggedInterval);
+    }
+    if (replacing_) return;
+  }
+  write(std::move(dirty));
 }
 
 void CheckpointThread::write(Dirty dirty) {

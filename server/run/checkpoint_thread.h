@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,7 +21,10 @@ namespace paddock::server {
 // Writes checkpoints, removes what they make superfluous, and prepares the log's next segment:
 // everything about the disk that no client waits for.
 //
-// Thread: its own; offer() from the core thread.
+// A checkpoint is never ahead of the log: with others' disks a transaction can be committed before
+// ours has it, so what is offered waits until it is in the log on this disk.
+//
+// Thread: its own; offer() from the core thread, replace_state() from the log thread.
 // Failure: a checkpoint that cannot be written ends the process (die()): the log alone would grow
 // without end. What cannot be purged is a warning, and tried again after the next one.
 class CheckpointThread {
@@ -34,15 +38,26 @@ class CheckpointThread {
   ~CheckpointThread();
 
   void start();
-  // Writes `last` behind what is under way, and joins.
+  // Writes `last` behind what is under way, and joins. The log thread has stopped before.
   void stop(Dirty last);
 
   // Whether offer() would be taken: one at a time.
   bool is_free() const;
   void offer(Dirty dirty);
 
+  // What the checkpoint on disk stands for; nullopt if there is none. Any thread.
+  std::optional<Zxid> zxid() const;
+
+  // Runs `work` on the caller's thread, once nothing else uses the checkpoint: it may put another
+  // one in its place. What was offered and is not on disk yet is dropped, since the tree that it is
+  // of is about to be replaced. Its owner offers nothing from when it asks for that until it has
+  // the new tree.
+  using Work = std::function<Result<void>(std::unique_ptr<Checkpoint>& checkpoint)>;
+  Result<void> replace_state(const Work& work);
+
  private:
   void run();
+  void write_when_logged(Dirty dirty);
   void write(Dirty dirty);
   void purge_up_to(Zxid zxid);
   // One piece of the spare segment. False: nothing more to do for now.
@@ -50,16 +65,17 @@ class CheckpointThread {
 
   Env& env_;
   const Options options_;
-  std::unique_ptr<Checkpoint> checkpoint_;
   TxnLog& log_;
   SharedState& shared_;
   ThreadMetrics& metrics_;
   std::thread thread_;
 
-  mutable std::mutex mutex_;  // guards the next three
-  std::condition_variable offered_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::unique_ptr<Checkpoint> checkpoint_;  // changed by who is busy; null while it is replaced
   std::optional<Dirty> waiting_;
-  bool busy_ = false;
+  bool busy_ = false;       // the checkpoint is in use, by whoever set this
+  bool replacing_ = false;  // somebody waits in replace_state(), or works there
   bool stopping_ = false;
 
   LogLimiter spare_errors_{Millis{60'000}};

@@ -212,7 +212,8 @@ void CoreThread::distribute() {
     std::visit(
         [this](auto& item) {
           using Item = std::decay_t<decltype(item)>;
-          if constexpr (!std::is_same_v<Item, TreeChange> && !std::is_same_v<Item, ServingChanged>) {
+          if constexpr (!std::is_same_v<Item, TreeChange> &&
+                        !std::is_same_v<Item, ServingChanged>) {
             PADDOCK_CHECK(item.connection.io < outboxes_.size());
             outboxes_[item.connection.io].mail.emplace_back(std::move(item));
           }

@@ -44,6 +44,10 @@ class CoreThread {
   // What the log held at the start need not be, before this server has served.
   bool tree_is_committed() const { return tree_is_committed_; }
 
+  // On the core thread, from a CoreTask: a member's connection; nullopt: it has none.
+  std::optional<LinkStatus> link(zab::LinkId id) const {
+    return peers_ == nullptr ? std::nullopt : peers_->link(id);
+  }
   // On the core thread, from a CoreTask: the tree's digest after some past transactions.
   const std::deque<DigestEntry>& digests() const { return digests_; }
 

@@ -31,9 +31,8 @@ struct NewConnection {
   CredentialsRef credentials;
 };
 using IoTask = std::function<void(IoThread&)>;
-using IoMail =
-    std::variant<TreeChange, Reply, SessionReply, CloseConnection, ServingChanged, NewConnection,
-                 IoTask>;
+using IoMail = std::variant<TreeChange, Reply, SessionReply, CloseConnection, ServingChanged,
+                            NewConnection, IoTask>;
 
 // Where operators' words go: told apart and answered by the host of all threads.
 class WordService {

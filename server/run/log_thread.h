@@ -1,32 +1,45 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "common/env.h"
 #include "common/ids.h"
 #include "common/logging.h"
 #include "common/metrics.h"
+#include "common/result.h"
 #include "server/run/log_write.h"
 #include "server/run/mailbox.h"
 #include "server/run/shared_state.h"
+#include "server/storage/checkpoint.h"
+#include "server/storage/storage.h"
 #include "server/storage/txn_log.h"
+#include "server/tree/data_tree.h"
+#include "server/tree/dirty.h"
 #include "zab/action.h"
 
 namespace paddock::server {
 
-// Makes transactions durable: takes all that has gathered, appends it, syncs once, reports the last
-// ticket to the core. While one sync runs, the next batch gathers.
+class CheckpointThread;
+
+// Carries out every durable write of the engine, in the order of the tickets: takes all that has
+// gathered, appends what stands together and syncs it once, cuts, installs, writes epochs, and
+// reports the last ticket to the core. While that runs, the next batch gathers.
 //
 // Thread: its own; put() and stop() from the core thread and the owner.
-// Failure: any error of the log ends the process at once (die()): what is on disk is unknown.
+// Failure: any error ends the process at once (die()): what is on disk is unknown.
 class LogThread {
  public:
-  LogThread(std::unique_ptr<TxnLog> log, SharedState& shared, Millis fsync_warning_threshold);
+  struct Options {
+    StorageOptions storage;
+    TreeOptions tree;  // of a tree that is loaded again
+    Millis fsync_warning_threshold;
+  };
+  LogThread(Env& env, const Options& options, std::unique_ptr<TxnLog> log, SharedState& shared);
   ~LogThread();
 
-  void start();
+  void start(CheckpointThread& checkpoints);
   // Writes what was put, and joins.
   void stop();
 
@@ -37,13 +50,25 @@ class LogThread {
 
  private:
   void run();
-  void persist(const std::vector<LogWrite>& batch);
+  void carry_out(std::vector<LogWrite>& batch);
+  void carry_out(zab::Append& append);
+  void carry_out(TruncateLog& truncate);
+  void carry_out(InstallTree& install);
+  void carry_out(zab::WriteAcceptedEpoch& accepted);
+  void carry_out(zab::WriteCurrentEpoch& current);
+  void sync();
+  Result<void> cut_and_reload(Checkpoint& checkpoint, Zxid upto);
+  Result<void> put_in_place(Dirty whole, std::unique_ptr<Checkpoint>& checkpoint);
+  void replace_epoch(const char* file, Epoch epoch);
 
+  Env& env_;
+  const Options options_;
   std::unique_ptr<TxnLog> log_;
   SharedState& shared_;
-  const Millis fsync_warning_threshold_;
+  CheckpointThread* checkpoints_ = nullptr;  // from start() on
   ThreadMetrics& metrics_;
   Mailbox<LogWrite> writes_;
+  std::int64_t unsynced_ = 0;  // transactions appended since the last sync
   std::thread thread_;
   LogLimiter slow_{Millis{10'000}};
 };

@@ -3,8 +3,8 @@
 #include <utility>
 #include <variant>
 
-#include <boost/asio/post.hpp>
 #include <glog/logging.h>
+#include <boost/asio/post.hpp>
 
 #include "common/check.h"
 #include "common/concat.h"

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   // Something of this server's log is on disk: who streams history can go on.
   void on_persisted() { feeds_.on_persisted(); }
 
+  std::optional<LinkStatus> link(zab::LinkId id) const { return quorum_.link(id); }
   std::string describe() const;
 
  private:

@@ -65,6 +65,20 @@ DirectorySizes directory_sizes(const StorageOptions& storage) {
           .log_bytes = bytes_in(log_folder(storage))};
 }
 
+ServerMode mode_of(zab::Role role, const EnsembleOptions& ensemble) {
+  if (ensemble.ensemble == nullptr) return ServerMode::kStandalone;
+  switch (role) {
+    case zab::Role::kLeading:
+      return ServerMode::kLeader;
+    case zab::Role::kObserving:
+      return ServerMode::kObserver;
+    case zab::Role::kFollowing:
+    case zab::Role::kLooking:  // it does not serve, and its mode is not told
+      break;
+  }
+  return ServerMode::kFollower;
+}
+
 WallMillis wall_of(Millis when, const ServerStatus& status) {
   return WallMillis{status.wall_now.value + (when - status.now).value};
 }
@@ -145,6 +159,11 @@ void StatusCollector::fill_common(ServerStatus& status, StatusParts parts) const
 void StatusCollector::fill_from_core(ServerStatus& status, StatusParts parts,
                                      const Core& core) const {
   const DataTree& tree = shared_.tree;  // this is the core thread: nobody else changes it
+  status.serving = core.role() != zab::Role::kLooking;
+  status.mode = mode_of(core.role(), options_.ensemble);
+  if (status.serving && options_.ensemble.ensemble != nullptr) {
+    status.ensemble = ensemble_status(core, status.now);
+  }
   status.outstanding = static_cast<std::int64_t>(core.outstanding());
   status.last_zxid = tree.last_zxid();
   status.node_count = static_cast<std::int64_t>(tree.node_count());
@@ -160,6 +179,43 @@ void StatusCollector::fill_from_core(ServerStatus& status, StatusParts parts,
     }
   }
   if (parts.digests) status.digests.assign(core_->digests().begin(), core_->digests().end());
+}
+
+EnsembleStatus StatusCollector::ensemble_status(const Core& core, Millis now) const {
+  const zab::Replica& replica = core.replica();
+  const zab::Ensemble& ensemble = *options_.ensemble.ensemble;
+  EnsembleStatus status{.self = options_.ensemble.self,
+                        .leader = replica.leader(),
+                        .epoch = replica.current_epoch(),
+                        .voters = static_cast<std::int64_t>(ensemble.voters().size()),
+                        .members = to_text(ensemble),
+                        .leading = std::nullopt};
+  const std::optional<zab::Leadership> leadership = replica.leadership();
+  if (!leadership) return status;
+  const Core::ProposalBytes bytes = core.proposal_bytes();
+  LeaderStatus leading{.learners = {},
+                       .last_proposed = leadership->last_proposed,
+                       .last_proposal_bytes = bytes.last,
+                       .min_proposal_bytes = bytes.min,
+                       .max_proposal_bytes = bytes.max,
+                       .pending_syncs = static_cast<std::int64_t>(leadership->pending_syncs),
+                       .uptime = now - core.role_began()};
+  for (const zab::Leadership::Follower& learner : leadership->learners) {
+    const std::optional<LinkStatus> link = core_->link(learner.link);
+    leading.learners.push_back(
+        {.sid = learner.sid,
+         .address = link ? link->remote : std::string(),
+         .observer = learner.observer,
+         .votes = learner.votes,
+         .synced = learner.synced,
+         .acked = learner.acked,
+         .queued_bytes = link ? static_cast<std::int64_t>(link->bytes_queued) : 0,
+         .silent = link ? now - link->last_read : Millis{}});
+  }
+  std::sort(leading.learners.begin(), leading.learners.end(),
+            [](const LearnerStatus& a, const LearnerStatus& b) { return a.sid < b.sid; });
+  status.leading = std::move(leading);
+  return status;
 }
 
 void StatusCollector::fill_from_io(ServerStatus& status, StatusParts parts, IoThread& io,

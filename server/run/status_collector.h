@@ -43,6 +43,7 @@ class StatusCollector final : public WordService {
   struct Gathering;
 
   void fill_common(ServerStatus& status, StatusParts parts) const;
+  EnsembleStatus ensemble_status(const Core& core, Millis now) const;
   void fill_from_core(ServerStatus& status, StatusParts parts, const Core& core) const;
   static void fill_from_io(ServerStatus& status, StatusParts parts, IoThread& io, Millis timeout);
   void reset_statistics(FourLetterWord word);

@@ -110,7 +110,7 @@ struct Checkpoint::Impl {
   LevelDbEnv env;
   std::unique_ptr<leveldb::Cache> cache;
   std::unique_ptr<leveldb::DB> db;
-  bool has_meta = false;
+  std::atomic<bool> has_meta{false};
   CheckpointMeta meta;
   std::atomic<Zxid> zxid{};
   bool failed = false;

@@ -21,7 +21,8 @@ namespace paddock::server {
 // its value, in one bit if it is the open one. What one batch should not hold in memory is staged
 // under 'p' first and takes effect with the batch that moves the zxid; then it is moved into place.
 //
-// Thread: one at a time (checkpoint thread), except zxid(), which any thread may call.
+// Thread: one at a time (checkpoint thread), except empty() and zxid(), which any thread may
+// call.
 // Failure: Code::kCorrupt if anything read back does not check out, with what to do. After a failed
 // write the object refuses further writes, and the caller ends the process.
 class Checkpoint {

@@ -73,6 +73,7 @@ Result<std::unique_ptr<File>> OverlayEnv::open(const std::string& path, OpenMode
 }
 
 Result<void> OverlayEnv::rename(const std::string& from, const std::string& to) {
+  if (is_folder(from)) return rename_folder(from, to);
   const std::lock_guard lock(mutex_);
   const auto found = files_.find(from);
   ContentRef content = found == files_.end() ? nullptr : found->second;
@@ -83,6 +84,28 @@ Result<void> OverlayEnv::rename(const std::string& from, const std::string& to) 
   }
   files_[from] = nullptr;
   files_[to] = std::move(content);
+  return {};
+}
+
+bool OverlayEnv::is_folder(const std::string& path) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (folders_.contains(path)) return true;
+    if (files_.contains(path)) return false;
+  }
+  return below_.list(path).ok();
+}
+
+// With the files in it: folders in folders are not moved, for nobody has any.
+Result<void> OverlayEnv::rename_folder(const std::string& from, const std::string& to) {
+  PADDOCK_TRY(const std::vector<std::string> names, list(from));
+  for (const std::string& name : names) {
+    PADDOCK_TRY_DO(rename(concat(from, "/", name), concat(to, "/", name)));
+  }
+  const std::lock_guard lock(mutex_);
+  if (folders_.erase(from) == 0) files_[from] = nullptr;
+  files_.erase(to);
+  folders_.insert(to);
   return {};
 }
 

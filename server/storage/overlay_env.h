@@ -36,6 +36,8 @@ class OverlayEnv final : public Env {
   using ContentRef = std::shared_ptr<Content>;
 
   Result<ContentRef> copy_up(const std::string& path);
+  bool is_folder(const std::string& path);
+  Result<void> rename_folder(const std::string& from, const std::string& to);
 
   Env& below_;
   std::mutex mutex_;

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "common/concat.h"
-#include "common/limits.h"
 #include "server/storage/epoch_files.h"
+#include "server/storage/install.h"
+#include "server/storage/load_state.h"
 #include "server/storage/overlay_env.h"
 #include "server/storage/snapshot_file.h"
 #include "server/storage/txn_log_reader.h"
@@ -13,7 +14,6 @@ namespace paddock::server {
 
 namespace {
 
-constexpr std::size_t kSnapshotsTriedMax = 100;  // Source: ZooKeeper 3.8, FileSnap
 constexpr std::string_view kLockFile = "/paddock.lock";
 
 std::string hex(Zxid zxid) {
@@ -29,45 +29,40 @@ class Recovery {
   Result<Recovered> run() {
     PADDOCK_TRY_DO(prepare_folders());
     PADDOCK_TRY_DO(take_locks());
+    PADDOCK_TRY_DO(end_interrupted_install());
     PADDOCK_TRY_DO(refuse_swapped_folders());
     PADDOCK_TRY_DO(load_state());
     PADDOCK_TRY_DO(replay());
     PADDOCK_TRY_DO(read_epochs());
     PADDOCK_TRY_DO(clean_up());
     PADDOCK_TRY_DO(open_for_writing());
-    return std::move(found_);
+    return result();
   }
 
  private:
   Result<void> prepare_folders();
   Result<void> take_locks();
   Result<void> refuse_swapped_folders();
+  Result<void> end_interrupted_install();
   Result<void> load_state();
-  Result<bool> load_newest_snapshot();
-  Result<bool> try_snapshot(const SnapshotFile& file, const std::string& path);
   Result<void> start_without_state();
   Result<void> replay();
-  Result<void> apply_record(const TxnLogReader& reader, Applied& applied);
-  void compare_digests(Zxid zxid, bool differs);
-  Result<void> check_fuzzy_end(const TxnLogReader& reader);
   Result<void> read_epochs();
   Result<void> clean_up();
   Result<void> cut_tail();
   Result<void> remove_leftovers(const std::string& folder);
   Result<void> open_for_writing();
   Result<void> begin_fresh();
+  Recovered result();
 
-  void note(std::string text) { found_.notes.push_back(std::move(text)); }
+  void note(std::string text) { state_.notes.push_back(std::move(text)); }
   bool two_folders() const { return snapshot_folder(options_) != log_folder(options_); }
 
   Env& env_;
   const StorageOptions& options_;
   const TreeOptions& tree_options_;
   Recovered found_;
-  SnapshotDigest fuzzy_until_;  // of the ZooKeeper snapshot; zxid 0: none, or reached
-  std::string snapshot_path_;
-  TxnLogReader::Tail tail_;
-  std::vector<std::string> headerless_;
+  LoadedState state_;
 };
 
 Result<void> Recovery::prepare_folders() {
@@ -109,79 +104,30 @@ Result<void> Recovery::refuse_swapped_folders() {
              ". Correct dataDir and dataLogDir, or move the files")};
 }
 
-// The newer of our checkpoint and the newest whole ZooKeeper snapshot. One that is newer than ours
-// was left by a ZooKeeper server that ran on the folder after us.
+// A leader's snapshot that was whole on disk takes the place of everything, whatever came between.
+Result<void> Recovery::end_interrupted_install() {
+  PADDOCK_TRY(const bool ended, finish_install(env_, options_));
+  if (ended) note("put the leader's snapshot into place, which a crash had interrupted");
+  return {};
+}
+
 Result<void> Recovery::load_state() {
   if (env_.exists(concat(state_folder(options_), "/CURRENT"))) {
     PADDOCK_TRY(found_.checkpoint,
                 Checkpoint::open(env_, state_folder(options_), options_.checkpoint));
     found_.checkpoint_zxid = found_.checkpoint->zxid();
   }
-  PADDOCK_TRY(const bool loaded, load_newest_snapshot());
-  if (loaded) return {};
-  if (found_.checkpoint == nullptr || found_.checkpoint->empty()) return start_without_state();
-  found_.tree = std::make_unique<DataTree>(tree_options_);
-  PADDOCK_TRY_DO(found_.checkpoint->load_into(*found_.tree));
-  note(concat("loaded the checkpoint of 0x", hex(found_.checkpoint_zxid), ": ",
-              found_.tree->node_count(), " nodes"));
-  return {};
-}
-
-// False: there is none that is newer than the checkpoint.
-Result<bool> Recovery::load_newest_snapshot() {
-  const bool have_checkpoint = found_.checkpoint != nullptr && !found_.checkpoint->empty();
-  PADDOCK_TRY(const std::vector<SnapshotFile> files,
-              list_snapshot_files(env_, snapshot_folder(options_)));
-  std::size_t tried = 0;
-  for (const SnapshotFile& file : files) {
-    if (have_checkpoint && file.zxid <= found_.checkpoint_zxid) return false;
-    const std::string path = concat(snapshot_folder(options_), "/", file.name);
-    PADDOCK_TRY(const bool whole, looks_whole(env_, path, file.compression));
-    if (!whole) {
-      note(concat("skipped ", path, ": it was not written to its end"));
-      continue;
-    }
-    if (++tried > kSnapshotsTriedMax) break;
-    PADDOCK_TRY(const bool loaded, try_snapshot(file, path));
-    if (loaded) return true;
-  }
-  if (files.empty() || have_checkpoint) return false;
-  return Error{
-      Code::kCorrupt,
-      concat("none of the ", files.size(), " snapshots in ", snapshot_folder(options_), " is whole",
-             found_.notes.empty() ? std::string() : concat(" (", found_.notes.back(), ")"),
-             ". Nothing was changed. Restore a snapshot from a backup; in an ensemble, ",
-             "move this server's data away and let it synchronize anew")};
-}
-
-// False: it is damaged, and an older one may do.
-Result<bool> Recovery::try_snapshot(const SnapshotFile& file, const std::string& path) {
-  auto tree = std::make_unique<DataTree>(tree_options_);
-  const Result<SnapshotInfo> info =
-      load_snapshot(env_, path, file.compression, kTxnBytesMax, *tree);
-  if (!info && (info.error().code == Code::kIo || info.error().code == Code::kNoSpace)) {
-    return info.error();
-  }
-  if (!info) {
-    note(concat("skipped a damaged snapshot: ", info.error().message));
-    return false;
-  }
-  tree->finish_load(file.zxid);
-  tree->mark_all_dirty();
-  found_.tree = std::move(tree);
-  found_.from_zookeeper_snapshot = true;
-  snapshot_path_ = path;
-  const bool comparable = info->digest && info->digest->version == kDigestVersion;
-  if (comparable && tree_options_.digest) fuzzy_until_ = *info->digest;
-  note(concat("loaded ", path, ": ", info->nodes, " nodes, ", info->sessions, " sessions"));
-  return true;
+  std::vector<std::string> notes = std::move(state_.notes);
+  PADDOCK_TRY(state_, load_base(env_, options_, tree_options_, found_.checkpoint.get()));
+  state_.notes.insert(state_.notes.begin(), notes.begin(), notes.end());
+  return state_.tree == nullptr ? start_without_state() : Result<void>();
 }
 
 // Neither a checkpoint nor a snapshot.
 Result<void> Recovery::start_without_state() {
-  found_.tree = std::make_unique<DataTree>(tree_options_);
-  found_.tree->finish_load(Zxid{});
-  found_.tree->mark_all_dirty();
+  state_.tree = std::make_unique<DataTree>(tree_options_);
+  state_.tree->finish_load(Zxid{});
+  state_.tree->mark_all_dirty();
   PADDOCK_TRY(const std::vector<LogFile> logs, list_log_files(env_, log_folder(options_)));
   if (!logs.empty()) {
     if (options_.trust_empty_snapshot) {
@@ -208,69 +154,10 @@ Result<void> Recovery::start_without_state() {
 }
 
 Result<void> Recovery::replay() {
-  PADDOCK_TRY(TxnLogReader reader, TxnLogReader::open(env_, log_folder(options_),
-                                                      found_.tree->last_zxid(), kTxnBytesMax));
-  if (fuzzy_until_.zxid <= found_.tree->last_zxid() && fuzzy_until_.zxid != Zxid{}) {
-    compare_digests(found_.tree->last_zxid(), false);
-  }
-  Applied applied;
-  for (;;) {
-    PADDOCK_TRY(const bool more, reader.next());
-    if (!more) break;
-    PADDOCK_TRY_DO(apply_record(reader, applied));
-  }
-  PADDOCK_TRY_DO(check_fuzzy_end(reader));
-  tail_ = reader.tail();
-  headerless_ = reader.headerless();
-  if (reader.repeated() != 0) {
-    note(concat("skipped ", reader.repeated(), " repeated transactions in the log"));
-  }
-  note(concat("replayed ", found_.replayed, " transactions, up to 0x",
-              hex(found_.tree->last_zxid())));
-  if (found_.digest_mismatch) {
-    note(concat("the tree digest differs from the recorded one at transaction 0x",
-                hex(*found_.digest_mismatch)));
-  }
-  found_.tree->drop_orphan_ephemerals();
-  found_.durable.history = zab::History(found_.tree->last_zxid());
+  PADDOCK_TRY_DO(replay_log(env_, options_, state_));
+  if (!options_.in_ensemble) state_.tree->drop_orphan_ephemerals();
+  found_.durable.history = zab::History(state_.tree->last_zxid());
   return {};
-}
-
-Result<void> Recovery::apply_record(const TxnLogReader& reader, Applied& applied) {
-  const Result<Txn> txn = decode_txn(reader.payload());
-  if (!txn) {
-    return Error{
-        Code::kCorrupt,
-        concat(reader.file(), ", byte ", reader.offset(), ": transaction 0x", hex(reader.zxid()),
-               " has a good checksum, but does not parse (", txn.error().message,
-               "). Nothing was changed. It may be of a release that ", "this one does not know")};
-  }
-  found_.tree->apply(*txn, false, applied);
-  ++found_.replayed;
-  compare_digests(reader.zxid(), applied.digest_differs);
-  return {};
-}
-
-// Over a fuzzy snapshot, digests mean nothing before the transaction that it was finished at.
-// Source: ZooKeeper 3.8, DataTree.compareSnapshotDigests; peer-protocol.md C3.
-void Recovery::compare_digests(Zxid zxid, bool differs) {
-  if (fuzzy_until_.zxid != Zxid{}) {
-    if (zxid < fuzzy_until_.zxid) return;
-    differs = zxid == fuzzy_until_.zxid && found_.tree->digest() != fuzzy_until_.tree_digest;
-    fuzzy_until_.zxid = Zxid{};
-  }
-  if (differs && !found_.digest_mismatch) found_.digest_mismatch = zxid;
-}
-
-Result<void> Recovery::check_fuzzy_end(const TxnLogReader& reader) {
-  if (fuzzy_until_.zxid == Zxid{}) return {};
-  return Error{
-      Code::kCorrupt,
-      concat(reader.tail().path.empty() ? log_folder(options_) : reader.tail().path, ", byte ",
-             reader.tail().end, ": the log ends at 0x", hex(found_.tree->last_zxid()), ", but ",
-             snapshot_path_, " holds effects of transactions up to 0x", hex(fuzzy_until_.zxid),
-             ". Nothing was changed. Restore the missing log files, or move this snapshot ",
-             "away if an older one is there")};
 }
 
 Result<void> Recovery::read_epochs() {
@@ -284,21 +171,21 @@ Result<void> Recovery::read_epochs() {
 
 // Everything was read and is good: only now is the disk changed.
 Result<void> Recovery::clean_up() {
-  for (const std::string& path : headerless_) {
+  for (const std::string& path : state_.headerless) {
     note(concat("removed ", path, ": a crash left it without a header"));
     PADDOCK_TRY_DO(env_.remove(path));
   }
-  if (tail_.torn) PADDOCK_TRY_DO(cut_tail());
+  if (state_.tail.torn) PADDOCK_TRY_DO(cut_tail());
   PADDOCK_TRY_DO(remove_leftovers(log_folder(options_)));
   if (two_folders()) PADDOCK_TRY_DO(remove_leftovers(snapshot_folder(options_)));
   return env_.sync_folder(log_folder(options_));
 }
 
 Result<void> Recovery::cut_tail() {
-  note(concat("cut ", tail_.path, " at byte ", tail_.end,
+  note(concat("cut ", state_.tail.path, " at byte ", state_.tail.end,
               ": behind it is a write that a crash left unfinished"));
-  PADDOCK_TRY(const std::unique_ptr<File> file, env_.open(tail_.path, OpenMode::kReadWrite));
-  PADDOCK_TRY_DO(file->truncate(tail_.end));
+  PADDOCK_TRY(const std::unique_ptr<File> file, env_.open(state_.tail.path, OpenMode::kReadWrite));
+  PADDOCK_TRY_DO(file->truncate(state_.tail.end));
   return file->sync();
 }
 
@@ -315,7 +202,7 @@ Result<void> Recovery::open_for_writing() {
     PADDOCK_TRY(found_.checkpoint,
                 Checkpoint::open(env_, state_folder(options_), options_.checkpoint));
   }
-  if (found_.from_zookeeper_snapshot && !found_.checkpoint->empty()) {
+  if (state_.from_zookeeper_snapshot && !found_.checkpoint->empty()) {
     note(concat("the checkpoint of 0x", hex(found_.checkpoint_zxid),
                 " is older than the snapshot, and is dropped"));
     PADDOCK_TRY_DO(found_.checkpoint->clear());
@@ -330,10 +217,19 @@ Result<void> Recovery::open_for_writing() {
 // folder as long as the log reaches back to the first transaction.
 Result<void> Recovery::begin_fresh() {
   PADDOCK_TRY_DO(write_snapshot(
-      env_, concat(snapshot_folder(options_), "/", snapshot_file_name(Zxid{})), *found_.tree));
+      env_, concat(snapshot_folder(options_), "/", snapshot_file_name(Zxid{})), *state_.tree));
   const std::string marker = concat(options_.data_log_dir, "/initialize");
   if (env_.exists(marker)) PADDOCK_TRY_DO(env_.remove(marker));
   return {};
+}
+
+Recovered Recovery::result() {
+  found_.tree = std::move(state_.tree);
+  found_.from_zookeeper_snapshot = state_.from_zookeeper_snapshot;
+  found_.replayed = state_.replayed;
+  found_.digest_mismatch = state_.digest_mismatch;
+  found_.notes = std::move(state_.notes);
+  return std::move(found_);
 }
 
 }  // namespace

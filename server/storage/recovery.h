@@ -34,11 +34,12 @@ struct Recovered {
 
 // Opens a server's folders, ours or a ZooKeeper server's: the newer of our checkpoint and the
 // newest whole ZooKeeper snapshot, then the log from there. Makes a fresh start where there is
-// nothing at all. Cuts a torn tail and removes leftovers once everything else has succeeded; a
-// refusal changes nothing. Every refusal says what, where, and what to do now. Errors: kRefused
-// (locked, or a folder that this must not be started on), kCorrupt, kTooLarge, kInvalid, and
-// whatever the disk answers. Blocks for as long as reading takes. Source: ZooKeeper 3.8,
-// persistence/FileTxnSnapLog.java; storage-format.md section 4.
+// nothing at all. Puts a leader's snapshot into place if a crash interrupted that. Cuts a torn tail
+// and removes leftovers once everything else has succeeded; a refusal changes nothing else. Every
+// refusal says what, where, and what to do now. Errors: kRefused (locked, or a folder that this
+// must not be started on), kCorrupt, kTooLarge, kInvalid, and whatever the disk answers. Blocks for
+// as long as reading takes. Source: ZooKeeper 3.8, persistence/FileTxnSnapLog.java;
+// storage-format.md section 4.
 Result<Recovered> recover(Env& env, const StorageOptions& options, const TreeOptions& tree_options);
 
 // The same without changing anything on disk: what would be written goes to memory. For tools, on

@@ -7,7 +7,6 @@
 #include "common/concat.h"
 #include "common/limits.h"
 #include "server/storage/recovery.h"
-#include "server/storage/txn_log_reader.h"
 
 namespace paddock::server {
 
@@ -171,17 +170,7 @@ Result<void> TxnLog::truncate(Zxid zxid) {
   const std::string last = concat(folder_, "/", std::prev(above)->name);
   PADDOCK_TRY(const std::uint64_t end, cut_point(env_, last, zxid));
 
-  segment_ = Segment{};
-  buffer_.clear();
-  pieces_.clear();
-  // Newest first: a crash in between leaves a history without a gap.
-  for (auto file = files.end(); file != above;) {
-    --file;
-    if (auto gone = env_.remove(concat(folder_, "/", file->name)); !gone) {
-      return fail(std::move(gone).error());
-    }
-    if (auto synced = env_.sync_folder(folder_); !synced) return fail(std::move(synced).error());
-  }
+  PADDOCK_TRY_DO(remove_segments(std::span(above, files.end())));
   const auto cut = [&]() -> Result<void> {
     PADDOCK_TRY(const std::unique_ptr<File> file, env_.open(last, OpenMode::kReadWrite));
     PADDOCK_TRY_DO(file->truncate(end));
@@ -190,6 +179,30 @@ Result<void> TxnLog::truncate(Zxid zxid) {
   if (auto done = cut(); !done) return fail(std::move(done).error());
   last_appended_ = zxid;
   last_durable_.store(zxid, std::memory_order_release);
+  return {};
+}
+
+Result<void> TxnLog::restart_after(Zxid last) {
+  PADDOCK_TRY_DO(check_usable());
+  PADDOCK_TRY(const std::vector<LogFile> files, list_log_files(env_, folder_));
+  PADDOCK_TRY_DO(remove_segments(files));
+  last_appended_ = last;
+  last_durable_.store(last, std::memory_order_release);
+  return {};
+}
+
+// Newest first: a crash in between leaves a history without a gap. What was appended and not synced
+// is forgotten.
+Result<void> TxnLog::remove_segments(std::span<const LogFile> files) {
+  segment_ = Segment{};
+  buffer_.clear();
+  pieces_.clear();
+  for (; !files.empty(); files = files.first(files.size() - 1)) {
+    if (auto gone = env_.remove(concat(folder_, "/", files.back().name)); !gone) {
+      return fail(std::move(gone).error());
+    }
+    if (auto synced = env_.sync_folder(folder_); !synced) return fail(std::move(synced).error());
+  }
   return {};
 }
 

@@ -13,6 +13,7 @@
 #include "common/ids.h"
 #include "common/result.h"
 #include "server/storage/storage.h"
+#include "server/storage/txn_log_reader.h"
 #include "zab/event.h"
 
 namespace paddock::server {
@@ -51,6 +52,10 @@ class TxnLog {
   // is forgotten.
   Result<void> truncate(Zxid zxid);
 
+  // Everything goes, durably, and the next append may be anything above `last`: for a log that
+  // something else has taken the place of.
+  Result<void> restart_after(Zxid last);
+
   // Writes up to `bytes` of the next segment's zeros. True: there is more to do, call again. An
   // error costs only the spare, and may be followed by another try later (the disk may be full).
   Result<bool> prepare_spare(std::size_t bytes);
@@ -72,6 +77,7 @@ class TxnLog {
   Result<void> adopt_spare();
   Result<void> begin_segment(Zxid first);
   Result<bool> fill_spare(const std::string& path, std::size_t bytes);
+  Result<void> remove_segments(std::span<const LogFile> files);
   Result<void> write_piece(ByteView piece, Zxid first);
   bool must_roll(std::uint64_t piece_bytes);
   Result<void> check_usable() const;

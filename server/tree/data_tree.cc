@@ -1,6 +1,7 @@
 #include "server/tree/data_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/check.h"
 #include "common/concat.h"
@@ -380,6 +381,27 @@ void DataTree::finish_load(Zxid zxid) {
     refresh_quota(path);
   }
   take_dirty();
+}
+
+void DataTree::take_over(DataTree&& other) {
+  std::swap(options_, other.options_);
+  std::swap(arena_, other.arena_);
+  std::swap(index_, other.index_);
+  std::swap(root_, other.root_);
+  std::swap(acls_, other.acls_);
+  std::swap(quotas_, other.quotas_);
+  std::swap(sessions_, other.sessions_);
+  std::swap(ephemerals_, other.ephemerals_);
+  std::swap(containers_, other.containers_);
+  std::swap(ttl_nodes_, other.ttl_nodes_);
+  std::swap(nodes_count_, other.nodes_count_);
+  std::swap(ephemerals_count_, other.ephemerals_count_);
+  std::swap(data_size_, other.data_size_);
+  std::swap(tree_digest_, other.tree_digest_);
+  std::swap(last_zxid_, other.last_zxid_);
+  std::swap(dirty_, other.dirty_);
+  std::swap(loaded_parent_path_, other.loaded_parent_path_);
+  std::swap(loaded_parent_, other.loaded_parent_);
 }
 
 void DataTree::mark_all_dirty() {

@@ -132,6 +132,9 @@ class DataTree {
   void finish_load(Zxid zxid);
   // Drops ephemerals whose session is unknown, as a server does when it starts to lead.
   void drop_orphan_ephemerals();
+  // Puts `other` in the place of this one, which `other` becomes: whoever refers to this tree has a
+  // loaded one from now on. Costs nothing, but that the old one is still to be destroyed.
+  void take_over(DataTree&& other);
   // Everything becomes dirty: the next checkpoint is a whole one (after loading from elsewhere).
   void mark_all_dirty();
 

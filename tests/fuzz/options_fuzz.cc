@@ -17,7 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   sources.config_path = fuzz::kFolder + "/zoo.cfg";
   sources.strict = (data[0] & 1) != 0;
   fuzz::put_file(env, sources.config_path, ByteView(data + 1, size - 1));
-  fuzz::put_file(env, "/paddock-fuzz/myid", as_bytes("1\n"));
+  for (const char* folder : {"/paddock-fuzz", "data/ensemble/1", "data/observer/1"}) {
+    PADDOCK_CHECK(env.make_folders(folder).ok());
+    fuzz::put_file(env, std::string(folder) + "/myid", as_bytes("1\n"));
+  }
 
   const Result<LoadedOptions> loaded = load_options(env, sources);
   if (!loaded.ok()) {
@@ -28,6 +31,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   PADDOCK_CHECK(options.core.tick_time > Millis{});
   PADDOCK_CHECK(options.core.session_timeout_min <= options.core.session_timeout_max);
   PADDOCK_CHECK(!options.storage.data_dir.empty());
+  const EnsembleOptions& ensemble = options.ensemble;
+  if (ensemble.ensemble != nullptr) {
+    PADDOCK_CHECK(ensemble.member() != nullptr);
+    PADDOCK_CHECK(!ensemble.ensemble->voters().empty());
+    PADDOCK_CHECK(ensemble.timing.init_timeout() > Millis{});
+    PADDOCK_CHECK(ensemble.timing.sync_timeout() > Millis{});
+    PADDOCK_CHECK(ensemble.timing.max_notification >= ensemble.timing.min_notification);
+    PADDOCK_CHECK(options.core.server_id == ensemble.self);
+  }
   for (const Notice& notice : loaded->notices) PADDOCK_CHECK(!notice.text.empty());
   PADDOCK_CHECK(!describe_configuration(options).empty());
   return 0;

@@ -15,7 +15,7 @@ class CrashPoints : public testing::TestWithParam<int> {};
 // Eight shards of 110 seeds of 12 power failures: 10,560.
 TEST_P(CrashPoints, WhateverWasAcknowledgedIsThereAndNothingIsHalfThere) {
   const std::uint64_t first = static_cast<std::uint64_t>(GetParam()) * kSeedsPerShard;
-  std::uint64_t recoveries = 0;
+  std::uint64_t recoveries = 0, installs = 0;
   for (std::uint64_t seed = first + 1; seed <= first + kSeedsPerShard; ++seed) {
     test::StorageRun run(seed);
     for (int life = 0; life < kLives; ++life) {
@@ -24,9 +24,11 @@ TEST_P(CrashPoints, WhateverWasAcknowledgedIsThereAndNothingIsHalfThere) {
     }
     ASSERT_EQ(run.check_recovery(), "") << "seed " << seed;
     recoveries += run.recoveries();
+    installs += run.installs();
   }
   // Most starts must get past recovery, or the runs show nothing.
   EXPECT_GT(recoveries, kSeedsPerShard * kLives / 3);
+  EXPECT_GT(installs, kSeedsPerShard);
 }
 
 // LevelDB compacts on a thread of its own, in step with its caller here.

@@ -136,7 +136,10 @@ void SimDisk::restart() {
   }
   unsynced_names_.clear();
   names_ = durable_names_;
-  for (auto& [path, inode] : names_) settle(*inode);
+  for (auto& [path, inode] : names_) {
+    settle(*inode);
+    folders_.insert(folder_of(path));  // its removal may not have reached the disk
+  }
   locks_.clear();
   ++generation_;
   powered_ = true;
@@ -268,12 +271,39 @@ Result<void> SimDisk::rename(const std::string& from, const std::string& to) {
   Verdict verdict = begin_change(from);
   if (verdict.error && !verdict.cached) return std::move(*verdict.error);
   const auto found = names_.find(from);
-  if (found == names_.end()) {
+  if (found == names_.end() && !folders_.contains(from)) {
     return Error{Code::kNotFound, concat("cannot rename ", from, ": it is not there")};
   }
-  change_names(folder_of(to), {{to, found->second}, {from, nullptr}});
+  if (found != names_.end()) {
+    change_names(folder_of(to), {{to, found->second}, {from, nullptr}});
+  } else {
+    rename_folder(from, to);
+  }
   if (verdict.error) return std::move(*verdict.error);
   return {};
+}
+
+// What has changed in a folder that goes: it is on disk once that is.
+SimDisk::NameChange SimDisk::unsynced_in(const std::string& folder) {
+  NameChange all;
+  if (const auto found = unsynced_names_.extract(folder); !found.empty()) {
+    for (const NameChange& change : found.mapped())
+      all.insert(all.end(), change.begin(), change.end());
+  }
+  return all;
+}
+
+// All that is in it, in one change. `to` is not there, or empty.
+void SimDisk::rename_folder(const std::string& from, const std::string& to) {
+  NameChange change = unsynced_in(from);
+  for (const auto& [path, inode] : names_) {
+    if (!path.starts_with(from + "/")) continue;
+    change.emplace_back(to + path.substr(from.size()), inode);
+    change.emplace_back(path, nullptr);
+  }
+  change_names(folder_of(to), std::move(change));
+  folders_.erase(from);
+  folders_.insert(to);
 }
 
 Result<void> SimDisk::remove(const std::string& path) {
@@ -284,6 +314,8 @@ Result<void> SimDisk::remove(const std::string& path) {
     change_names(folder_of(path), {{path, nullptr}});
   } else if (folders_.erase(path) == 0) {
     return Error{Code::kNotFound, concat("cannot remove ", path, ": it is not there")};
+  } else {
+    change_names(folder_of(path), unsynced_in(path));
   }
   if (verdict.error) return std::move(*verdict.error);
   return {};

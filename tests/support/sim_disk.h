@@ -75,6 +75,8 @@ class SimDisk final : public Env {
   Verdict begin_change(const std::string& path);
   Error no_power(const std::string& path) const;
   void change_names(const std::string& folder, NameChange change);
+  NameChange unsynced_in(const std::string& folder);
+  void rename_folder(const std::string& from, const std::string& to);
   static void apply(Names& names, const NameChange& change);
   void settle(Inode& inode);
   std::uint64_t bytes_used() const;

@@ -1,9 +1,13 @@
 #include "tests/support/storage_run.h"
 
+#include <utility>
+
 #include "common/acl.h"
 #include "common/check.h"
 #include "common/concat.h"
+#include "server/storage/install.h"
 #include "server/storage/retention.h"
+#include "server/storage/rewind.h"
 #include "tests/support/storage_fixture.h"
 
 namespace paddock::test {
@@ -26,36 +30,45 @@ Txn decoded(const zab::Txn& txn) {
 StorageRun::StorageRun(std::uint64_t seed)
     : random_(seed), disk_(seed), options_(small_storage(seed % 2 == 0)) {
   options_.segment_bytes = seed % 3 == 0 ? 2048 : 4096;
-  truth_ = std::make_unique<DataTree>(TreeOptions{});
-  truth_->finish_load(Zxid{});
+  truth_ = tree_of({});
 }
 
-std::string StorageRun::truth_at(std::size_t count) const {
-  DataTree tree(TreeOptions{});
-  tree.finish_load(Zxid{});
+std::unique_ptr<DataTree> StorageRun::tree_of(std::span<const zab::Txn> history) {
+  auto tree = std::make_unique<DataTree>(TreeOptions{});
+  tree->finish_load(Zxid{});
   Applied applied;
-  for (std::size_t i = 0; i < count; ++i) tree.apply(decoded(made_[i]), false, applied);
-  return dump(tree);
+  for (const zab::Txn& txn : history) tree->apply(decoded(txn), false, applied);
+  return tree;
 }
 
-// What was recovered must be the history up to some point that holds all that was acknowledged.
+void StorageRun::set_history(std::vector<zab::Txn> history) {
+  made_ = std::move(history);
+  truth_ = tree_of(made_);
+}
+
+// What was recovered must be the history up to some point that holds all that was acknowledged; or,
+// where the power went while a snapshot was installed, all that this one stands for.
 std::string StorageRun::adopt(const Recovered& recovered) {
   ++recoveries_;
+  if (recovered.digest_mismatch) return "a tree digest differs";
   const auto count = static_cast<std::size_t>(recovered.tree->last_zxid().value);
+  const std::string found = dump(*recovered.tree);
+  if (auto installing = std::exchange(installing_, std::nullopt);
+      installing && installing->size() == count && dump(*tree_of(*installing)) == found) {
+    set_history(std::move(*installing));
+    acknowledged_ = applied_ = count;
+    ++installs_;
+    return {};
+  }
   if (count < acknowledged_ || count > made_.size()) {
     return concat("recovered 0x", hex(count), ", acknowledged 0x", hex(acknowledged_), ", made 0x",
                   hex(made_.size()));
   }
-  if (recovered.digest_mismatch) return "a tree digest differs";
-  const std::string truth = truth_at(count);
-  const std::string found = dump(*recovered.tree);
+  const std::string truth = dump(*tree_of(std::span(made_).first(count)));
   if (found != truth) return concat("recovered\n", found, "instead of\n", truth);
   if (count != made_.size()) {
     made_.resize(count);
-    truth_ = std::make_unique<DataTree>(TreeOptions{});
-    truth_->finish_load(Zxid{});
-    Applied applied;
-    for (const zab::Txn& txn : made_) truth_->apply(decoded(txn), false, applied);
+    truth_ = tree_of(made_);
   }
   acknowledged_ = applied_ = count;
   return {};
@@ -86,6 +99,14 @@ std::string StorageRun::check_recovery() {
 
 // False: something failed, and the process would end.
 bool StorageRun::step(Recovered& server) {
+  switch (below(24)) {
+    case 22:
+      return truncate(server);
+    case 23:
+      return install(server);
+    default:
+      break;
+  }
   switch (below(8)) {
     case 0:
       return checkpoint(server);
@@ -126,6 +147,58 @@ bool StorageRun::checkpoint(Recovered& server) {
   if (below(2) == 0) server.log->roll();
   if (below(2) == 0) return server::purge(disk_, options_, server.checkpoint->zxid()).ok();
   return true;
+}
+
+// What is cut counts as never acknowledged from the moment that the cut is asked for.
+bool StorageRun::truncate(Recovered& server) {
+  if (!sync(server)) return false;
+  const auto kept =
+      server.checkpoint->empty() ? std::nullopt : std::optional(server.checkpoint->zxid());
+  const auto base = static_cast<std::size_t>(kept.value_or(Zxid{}).value);
+  const std::size_t upto = base + below(made_.size() - base + 1);
+  const Zxid zxid{static_cast<std::int64_t>(upto)};
+  acknowledged_ = upto;
+  if (!server::truncate_history(disk_, options_, kept, *server.log, zxid)) return false;
+  auto state = server::load_rewound(disk_, options_, TreeOptions{}, *server.checkpoint, zxid);
+  if (!state) return false;
+  server.tree = std::move(state->tree);
+  made_.resize(upto);
+  truth_ = tree_of(made_);
+  applied_ = upto;
+  return dump(*server.tree) == dump(*truth_);
+}
+
+// Of another leader, whose history parts from ours somewhere, and may be shorter.
+bool StorageRun::install(Recovered& server) {
+  if (!sync(server)) return false;
+  std::vector<zab::Txn> history = another_history();
+  std::unique_ptr<DataTree> tree = tree_of(history);
+  installing_ = history;
+  tree->mark_all_dirty();
+  if (!server::prepare_install(disk_, options_, tree->take_dirty())) return false;
+  server.checkpoint.reset();
+  const auto finished = server::finish_install(disk_, options_);
+  if (!finished) return false;
+  PADDOCK_CHECK(*finished);
+  if (!server.log->restart_after(tree->last_zxid())) return false;
+  auto checkpoint = server::Checkpoint::open(disk_, state_folder(options_), options_.checkpoint);
+  if (!checkpoint) return false;
+  server.checkpoint = std::move(*checkpoint);
+  server.tree = std::move(tree);
+  installing_.reset();
+  set_history(std::move(history));
+  acknowledged_ = applied_ = made_.size();
+  ++installs_;
+  return true;
+}
+
+std::vector<zab::Txn> StorageRun::another_history() {
+  const std::vector<zab::Txn> ours = made_;
+  set_history({ours.begin(), ours.begin() + static_cast<std::ptrdiff_t>(below(ours.size() + 1))});
+  for (std::uint64_t i = below(8); i > 0; --i) make_txn();
+  std::vector<zab::Txn> another = made_;
+  set_history(ours);
+  return another;
 }
 
 zab::Txn StorageRun::make_txn() {

@@ -166,6 +166,7 @@ TEST_F(EnsembleOptionsTest, SaysWhereItLooksForMyidAndWhatBelongsThere) {
 TEST_F(EnsembleOptionsTest, OnlyMentionsABadMyidWhereItStandsAlone) {
   write("data/myid", "replace this text\n");
   EXPECT_THAT(notices(""), HasSubstr("it only matters in an ensemble"));
+  EXPECT_THAT(notices("server.1=a:1:2\n"), HasSubstr("it only matters in an ensemble"));
   write("data/myid", "7 \n");
   EXPECT_EQ(notices(""), "");
   EXPECT_EQ(options("").core.server_id, ServerId{1});

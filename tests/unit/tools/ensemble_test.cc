@@ -1,11 +1,14 @@
 #include "tools/ensemble.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -74,6 +77,14 @@ TEST(LocalEnsemble, KnowsThePortsThatAServerNeeds) {
             "port; ");
   EXPECT_EQ(server(1).client, (HostPort{"127.0.0.1", 2181}));
   EXPECT_EQ(server(2).client, (HostPort{"127.0.0.1", 2182}));
+}
+
+TEST(LocalEnsemble, KnowsThatAServerMayListenEverywhere) {
+  const auto parsed = parse_local_server(
+      ServerId{1}, "zoo1.cfg", "clientPort=1\nserver.1=a:2:3\nquorumListenOnAllIPs=true\n", "/d");
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->ports[1].address, (HostPort{"", 2}));
+  EXPECT_EQ(parsed->ports[2].address, (HostPort{"", 3}));
 }
 
 TEST(LocalEnsemble, SaysWhatIsWrongWithAFile) {
@@ -232,6 +243,53 @@ TEST_F(ServerProcessTest, ReadsEveryFileOfAFolderByNumber) {
   std::filesystem::remove(folder_ + "/zoo2.cfg");
   std::filesystem::remove(folder_ + "/zoo10.cfg");
   EXPECT_EQ(read_ensemble(posix_env(), folder_, "/data").error().code, Code::kNotFound);
+}
+
+// A socket that listens on a port of its own, and accepts nobody.
+class Listening {
+ public:
+  Listening() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(socket_, any, size), 0);
+    EXPECT_EQ(::listen(socket_, 1), 0);
+    EXPECT_EQ(::getsockname(socket_, any, &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Listening() { close(); }
+  Listening(const Listening&) = delete;
+  Listening& operator=(const Listening&) = delete;
+  void close() { ::close(std::exchange(socket_, -1)); }
+  HostPort address() const { return {"127.0.0.1", port_}; }
+
+ private:
+  int socket_;
+  std::uint16_t port_ = 0;
+};
+
+TEST(LocalPorts, AreFreeUnlessSomebodyListens) {
+  Listening other;
+  const auto taken = check_free({other.address(), "its clientPort"});
+  ASSERT_FALSE(taken);
+  EXPECT_EQ(taken.error().message,
+            concat(to_string(other.address()), ", its clientPort, is in use by another process"));
+  EXPECT_FALSE(check_free({{"", other.address().port}, "its clientPort"}));
+  other.close();
+  EXPECT_TRUE(check_free({other.address(), "its clientPort"}));
+  const auto elsewhere = check_free({{"192.0.2.1", 1234}, "its quorum port"});
+  ASSERT_FALSE(elsewhere);
+  EXPECT_THAT(elsewhere.error().message,
+              HasSubstr("cannot listen at 192.0.2.1:1234, its quorum port"));
+}
+
+TEST(LocalPorts, AreNotWaitedForLongerThanAllowed) {
+  Listening silent;
+  EXPECT_FALSE(ask(silent.address(), "srvr", Millis{50})) << "it never answers";
+  silent.close();
+  EXPECT_FALSE(ask(silent.address(), "srvr", Millis{10'000})) << "nobody listens";
 }
 
 }  // namespace

@@ -583,5 +583,32 @@ TEST(DataTree, MarksEverythingDirtyWhenAsked) {
   EXPECT_EQ(as_chars(driver.tree.dirty().nodes.at("/a")->data.bytes()), "x");
 }
 
+TEST(DataTree, TakesThePlaceOfAnotherThatEverybodyRefersTo) {
+  TreeDriver served(TreeOptions{.hash_seed = 1});
+  served.create("/old");
+  auto loaded = std::make_unique<TreeDriver>(TreeOptions{.hash_seed = 2});
+  loaded->create_session(kSession, 4000);
+  loaded->create("/new");
+  loaded->create("/new/ephemeral", "data", kSession);
+  const std::vector<std::string> paths = all_paths(loaded->tree);
+  const std::uint64_t digest = loaded->tree.digest();
+  const DataTree& tree = served.tree;
+  served.tree.take_over(std::move(loaded->tree));
+  EXPECT_TRUE(loaded->has("/old"));
+  loaded.reset();
+  EXPECT_EQ(all_paths(tree), paths);
+  EXPECT_EQ(tree.last_zxid(), Zxid{3});
+  EXPECT_EQ(tree.digest(), digest);
+  EXPECT_EQ(sum_of_digests(tree), digest);
+  EXPECT_EQ(tree.find("/old"), nullptr);
+  EXPECT_EQ(served.data("/new/ephemeral"), "data");
+  EXPECT_EQ(tree.session_timeout(kSession), 4000);
+  EXPECT_THAT(tree.ephemerals_of(kSession), ElementsAre("/new/ephemeral"));
+  EXPECT_TRUE(tree.dirty().nodes.contains("/new"));
+  served.zxid = 3;
+  EXPECT_EQ(served.create("/new/later"), ErrorCode::kOk);
+  EXPECT_TRUE(served.has("/new/later"));
+}
+
 }  // namespace
 }  // namespace paddock::server
