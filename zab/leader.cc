@@ -480,7 +480,9 @@ void Leader::lose(std::string reason) {
 }
 
 Leadership Leader::view() const {
-  Leadership view{.last_proposed = last_proposed_, .pending_syncs = next_sync_.size()};
+  Leadership view;
+  view.last_proposed = last_proposed_;
+  view.pending_syncs = next_sync_.size();
   if (sync_round_) view.pending_syncs += sync_round_->waits.size();
   for (const auto& [link, learner] : learners_) {
     if (learner.state == State::kOpen) continue;
