@@ -44,13 +44,17 @@ CONFIG = {
 # only with those that it keeps; so it has its default.
 SNAP_COUNT = {PADDOCK: 300, ZOOKEEPER: 100000}
 
-# How logs say that a leader brings a learner up to date; {sid} is the learner's number. A Java
-# learner tells how; a Java leader names the learner in one line and says how in another of the same
-# thread.
+# How logs say that a leader brings a learner up to date; {sid} is the learner's number. A learner
+# tells how itself. A Java leader, whose word counts for what it did with a Paddock learner, names the
+# learner in one line and says how in another of the same thread.
 JAVA_LEARNER = r"Peer state changed: \w+ - synchronization - (diff|trunc|snap)"
 JAVA_LEADER = r"\[(LearnerHandler-\S+?):.*Synchronizing with Learner sid: {sid} "
 JAVA_LEADER_HOW = r"\[{thread}:.*Sending (DIFF|TRUNC|snap)"
-PADDOCK_LEADER = r"learner {sid}\b.*\b(DIFF|TRUNC|SNAP)\b"
+PADDOCK_LEARNER = {
+    "TRUNC": r"cut the transaction log after",
+    "SNAP": r"installed the leader's snapshot",
+    "DIFF": r"(?:FOLLOWING|OBSERVING) server",  # where it has said neither of the others before
+}
 
 Status = collections.namedtuple("Status", "mode zxid")
 
@@ -191,7 +195,8 @@ def synchronization(learner, learner_log, leader, leader_log):
         found = threads and re.findall(JAVA_LEADER_HOW.format(thread=re.escape(threads[-1])),
                                        leader_log)
     else:
-        found = re.findall(PADDOCK_LEADER.format(sid=learner.number), leader_log)
+        line = "|".join("(?P<%s>%s)" % each for each in PADDOCK_LEARNER.items())
+        found = [match.lastgroup for match in re.finditer(line, learner_log)]
     return found[0].upper() if found else None
 
 
@@ -363,12 +368,12 @@ class Ensemble:
 
     @staticmethod
     def _pass_a_digest(client):
-        """Writes until each server must have noted a digest at the same zxid."""
-        for _ in range(DIGEST_INTERVAL):
-            client.send(raw_client.SET_DATA, raw_client.set_data("/", b""))
-        for _ in range(DIGEST_INTERVAL):
-            reply = client.receive()
+        """Writes up to a zxid at which each server notes a digest."""
+        zxid = 1
+        while zxid % DIGEST_INTERVAL:
+            reply = client.call(raw_client.SET_DATA, raw_client.set_data("/", b""))
             assert reply.error == raw_client.OK, reply
+            zxid = reply.zxid
 
     def _check_digests(self):
         noted = [m.digests() for m in self]
