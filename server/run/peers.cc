@@ -58,11 +58,15 @@ Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, cons
       feeds_(feeds),
       work_(loop_.get_executor()),
       lookup_(make_system_lookup(loop_)),
-      election_(loop_, *lookup_, election_options(options), *this),
-      quorum_(loop_, *lookup_, quorum_options(options, frame_bytes_max), *this) {
+      election_(std::in_place, loop_, *lookup_, election_options(options),
+                static_cast<ElectionEvents&>(*this)),
+      quorum_(std::in_place, loop_, *lookup_, quorum_options(options, frame_bytes_max),
+              static_cast<QuorumEvents&>(*this)) {
   PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
   feeds_.set_ready([this](zab::LinkId link) {
-    boost::asio::post(loop_, [this, link] { quorum_.resume(link); });
+    boost::asio::post(loop_, [this, link] {
+      if (quorum_) quorum_->resume(link);
+    });
   });
 }
 
@@ -80,11 +84,16 @@ Result<void> Peers::open() {
     election.back().host.clear();
     quorum.back().host.clear();
   }
-  PADDOCK_TRY_DO(election_.set_listening(election, election_address(self.addresses.front())));
-  PADDOCK_TRY_DO(quorum_.set_listening(quorum));
-  PADDOCK_TRY_DO(quorum_.accept_learners(true));
-  election_.set_members(election_members(*options_.ensemble, options_.self));
+  PADDOCK_TRY_DO(election_->set_listening(election, election_address(self.addresses.front())));
+  PADDOCK_TRY_DO(quorum_->set_listening(quorum));
+  PADDOCK_TRY_DO(quorum_->accept_learners(true));
+  election_->set_members(election_members(*options_.ensemble, options_.self));
   return {};
+}
+
+void Peers::close() {
+  quorum_.reset();
+  election_.reset();
 }
 
 void Peers::wait(std::chrono::steady_clock::time_point deadline) {
@@ -107,7 +116,7 @@ std::unique_ptr<DataTree> Peers::take_snapshot(zab::LinkId link) {
 }
 
 std::string Peers::describe() const {
-  return concat(election_.describe(), "; ", quorum_.describe());
+  return concat(election_->describe(), "; ", quorum_->describe());
 }
 
 // --- out ---
@@ -117,39 +126,39 @@ void Peers::carry_out(PeerAction& action) {
 }
 
 void Peers::carry_out(zab::Notify& notify) {
-  election_.send(notify.to, notify.notification);
+  election_->send(notify.to, notify.notification);
 }
 
 void Peers::carry_out(zab::Connect& connect) {
   const zab::Member* const leader = options_.ensemble->find(connect.leader);
   PADDOCK_CHECK(leader != nullptr);  // only a member can be elected
-  quorum_.connect(connect.link, quorum_addresses(*leader),
-                  Millis{options_.timing.tick.value * options_.connect_limit});
+  quorum_->connect(connect.link, quorum_addresses(*leader),
+                   Millis{options_.timing.tick.value * options_.connect_limit});
 }
 
 void Peers::carry_out(zab::Close& close) {
   if (snapshot_.link == close.link) snapshot_ = {};
-  quorum_.close(close.link, close.reason);
+  quorum_->close(close.link, close.reason);
 }
 
 void Peers::carry_out(zab::Send& send) {
-  quorum_.send(send.link, std::move(send.message));
+  quorum_->send(send.link, std::move(send.message));
 }
 
 void Peers::carry_out(zab::SendHistory& history) {
-  quorum_.send_history(history.link, feeds_.history(history.link, history.after, history.upto));
+  quorum_->send_history(history.link, feeds_.history(history.link, history.after, history.upto));
 }
 
 void Peers::carry_out(zab::SendSnapshot& snapshot) {
   Result<LearnerFeeds::SnapshotStart> start = feeds_.snapshot(snapshot.link);
   if (!start) {
     LOG(ERROR) << "cannot send a snapshot: " << start.error().message;
-    quorum_.close(snapshot.link, "no snapshot can be sent");
+    quorum_->close(snapshot.link, "no snapshot can be sent");
     inbox_.emplace_back(zab::LinkClosed{snapshot.link});
     return;
   }
-  quorum_.send(snapshot.link, zab::Snap{start->zxid});
-  quorum_.send_snapshot(snapshot.link, std::move(start->snapshot));
+  quorum_->send(snapshot.link, zab::Snap{start->zxid});
+  quorum_->send_snapshot(snapshot.link, std::move(start->snapshot));
   if (start->zxid < snapshot.upto) {
     zab::SendHistory rest{snapshot.link, start->zxid, snapshot.upto};
     carry_out(rest);

@@ -40,6 +40,9 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   // Listens on both ports of this server's own line. Before the core thread starts.
   Result<void> open();
 
+  // Ends all connections and listens no more; nothing but this may be called afterwards.
+  void close();
+
   // Sleeps until something has come, somebody calls wake(), or the deadline.
   void wait(std::chrono::steady_clock::time_point deadline);
   void wake();
@@ -52,7 +55,7 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   // Something of this server's log is on disk: who streams history can go on.
   void on_persisted() { feeds_.on_persisted(); }
 
-  std::optional<LinkStatus> link(zab::LinkId id) const { return quorum_.link(id); }
+  std::optional<LinkStatus> link(zab::LinkId id) const { return quorum_->link(id); }
   std::string describe() const;
 
  private:
@@ -79,8 +82,8 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   boost::asio::io_context loop_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::unique_ptr<NameLookup> lookup_;
-  ElectionTransport election_;
-  QuorumTransport quorum_;
+  std::optional<ElectionTransport> election_;
+  std::optional<QuorumTransport> quorum_;
   std::vector<CoreEvent> inbox_;
 
   // The snapshot that comes in, or is here and not yet asked for.
