@@ -20,7 +20,8 @@ namespace paddock::server {
 // what clients are sent is kept as text. Nothing happens but in run() and advance().
 class CoreEnsemble {
  public:
-  explicit CoreEnsemble(int servers = 3) {
+  explicit CoreEnsemble(zab::Timing timing = {.tick = Millis{1000}}, int servers = 3)
+      : timing_(timing) {
     auto ensemble = std::make_shared<zab::Ensemble>();
     for (int i = 1; i <= servers; ++i) {
       zab::Member member{.id = ServerId{i}, .observer = false, .addresses = {}, .client = {}};
@@ -155,7 +156,7 @@ class CoreEnsemble {
     options.session_timeout_min = Millis{2000};
     options.session_timeout_max = Millis{40000};
     options.container_check_interval = Millis{1'000'000'000};
-    options.membership = {id, ensemble, zab::Timing{.tick = Millis{1000}}};
+    options.membership = {id, ensemble, timing_};
     host.core = std::make_unique<Core>(options, host.tree, zab::Durable{}, now_, wall_);
   }
 
@@ -254,6 +255,7 @@ class CoreEnsemble {
     }
   }
 
+  const zab::Timing timing_;
   std::map<ServerId, Host> hosts_;
   std::set<ServerId> down_;
   std::set<ServerId> held_for_;

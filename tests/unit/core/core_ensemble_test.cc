@@ -157,6 +157,30 @@ TEST_F(CoreEnsembleTest, ServesNobodyWithoutAQuorum) {
                                       "9: closed, this server has no leader and serves nobody"}));
 }
 
+TEST_F(CoreEnsembleTest, BearsASilentPeerUntilSyncLimit) {
+  ensemble_.hold(3);
+  ensemble_.advance(Millis{4000});
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kFollowing);
+  EXPECT_EQ(ensemble_.core(3).role(), zab::Role::kLeading);
+  ensemble_.advance(Millis{4000});
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kLooking);
+  EXPECT_EQ(ensemble_.core(3).role(), zab::Role::kLooking);
+}
+
+TEST(CoreEnsembleHeartbeat, GivesUpASilentPeerLongBeforeSyncLimit) {
+  CoreEnsemble ensemble(
+      {.tick = Millis{1000}, .heartbeat = Millis{250}, .heartbeat_timeout = Millis{1000}});
+  ASSERT_EQ(ensemble.leader(), 3);
+  ensemble.advance(Millis{20000});  // nobody is silent
+  EXPECT_EQ(ensemble.leader(), 3);
+  EXPECT_EQ(ensemble.tree(3).last_zxid().epoch(), ensemble.tree(1).last_zxid().epoch());
+  ensemble.hold(3);
+  ensemble.advance(Millis{2000});
+  EXPECT_EQ(ensemble.core(1).role(), zab::Role::kLooking);
+  EXPECT_EQ(ensemble.core(2).role(), zab::Role::kLooking);
+  EXPECT_EQ(ensemble.core(3).role(), zab::Role::kLooking);
+}
+
 TEST_F(CoreEnsembleTest, ClosesASessionOfAFollowersClientWithItsEphemerals) {
   const SessionId session = ensemble_.new_session(2, 7);
   ensemble_.request(2, 7, session, 1, OpCode::kCreate, create_record({.path = "/e", .flags = 1}));
