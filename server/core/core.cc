@@ -114,6 +114,7 @@ struct Core::Impl {
   void on(const Touches& touches, CoreActions& actions);
   void on(zab::Persisted persisted, CoreActions& actions);
   void on(CheckpointWritten written, CoreActions&) { checkpointed = written.zxid; }
+  void on(zab::HistoryTrimmed, CoreActions&) {}  // who stands alone gives nobody its history
   void run_timers(CoreActions& actions);
 
   void on_write(ClientRequest& request, Session& session, CoreActions& actions);

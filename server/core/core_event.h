@@ -56,6 +56,6 @@ struct CheckpointWritten {
 };
 
 using CoreEvent = std::variant<zab::Tick, ClientRequest, ConnectSession, Disconnected, Touches,
-                               zab::Persisted, CheckpointWritten>;
+                               zab::Persisted, CheckpointWritten, zab::HistoryTrimmed>;
 
 }  // namespace paddock::server

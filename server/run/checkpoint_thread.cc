@@ -1,5 +1,6 @@
 #include "server/run/checkpoint_thread.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -8,7 +9,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/concat.h"
-#include "server/storage/retention.h"
+#include "server/storage/log_history.h"
 
 namespace paddock::server {
 
@@ -69,6 +70,14 @@ std::optional<Zxid> CheckpointThread::zxid() const {
   const std::lock_guard lock(mutex_);
   if (checkpoint_ == nullptr || checkpoint_->empty()) return std::nullopt;
   return checkpoint_->zxid();
+}
+
+Result<std::unique_ptr<CheckpointView>> CheckpointThread::open_view() const {
+  const std::lock_guard lock(mutex_);
+  if (checkpoint_ == nullptr) {
+    return Error{Code::kRefused, "another state is taking the place of the checkpoint"};
+  }
+  return checkpoint_->open_view();
 }
 
 Result<void> CheckpointThread::replace_state(const Work& work) {
@@ -144,7 +153,8 @@ void CheckpointThread::write(Dirty dirty) {
 }
 
 void CheckpointThread::purge_up_to(Zxid zxid) {
-  const auto purged = purge(env_, options_.storage, zxid);
+  const Zxid needed = std::min(zxid, pins_.lowest().value_or(zxid));
+  const auto purged = purge(env_, options_.storage, needed);
   if (!purged) {
     LOG(WARNING) << "cannot remove old logs and snapshots: " << purged.error().message;
   } else if (!purged->logs.empty() || !purged->snapshots.empty()) {
@@ -152,6 +162,8 @@ void CheckpointThread::purge_up_to(Zxid zxid) {
               << purged->snapshots.size() << " snapshots that checkpoint zxid=0x"
               << hex(static_cast<std::uint64_t>(zxid.value)) << " replaces";
   }
+  if (!purged || !purged->first_kept) return;
+  shared_.tell_core(CoreMail(CoreEvent(zab::HistoryTrimmed{start_before(*purged->first_kept)})));
 }
 
 bool CheckpointThread::prepare_spare() {

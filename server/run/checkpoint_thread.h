@@ -10,8 +10,10 @@
 #include "common/env.h"
 #include "common/logging.h"
 #include "common/metrics.h"
+#include "common/result.h"
 #include "server/run/shared_state.h"
 #include "server/storage/checkpoint.h"
+#include "server/storage/retention.h"
 #include "server/storage/storage.h"
 #include "server/storage/txn_log.h"
 #include "server/tree/dirty.h"
@@ -47,6 +49,11 @@ class CheckpointThread {
 
   // What the checkpoint on disk stands for; nullopt if there is none. Any thread.
   std::optional<Zxid> zxid() const;
+  // Its state of now, for a learner. Any thread. Code::kNotFound if there is none yet, kRefused
+  // while another one takes its place.
+  Result<std::unique_ptr<CheckpointView>> open_view() const;
+  // What is pinned is not purged. Any thread.
+  LogPins& pins() { return pins_; }
 
   // Runs `work` on the caller's thread, once nothing else uses the checkpoint: it may put another
   // one in its place. What was offered and is not on disk yet is dropped, since the tree that it is
@@ -78,6 +85,7 @@ class CheckpointThread {
   bool replacing_ = false;  // somebody waits in replace_state(), or works there
   bool stopping_ = false;
 
+  LogPins pins_;
   LogLimiter spare_errors_{Millis{60'000}};
 };
 
