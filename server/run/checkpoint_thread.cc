@@ -49,6 +49,7 @@ void CheckpointThread::stop(Dirty last) {
     changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  if (trees_due_ != 0) return;  // it is of a tree that the disk no longer knows
   if (last.empty() && last.zxid <= checkpoint_->zxid()) return;
   PADDOCK_CHECK(last.zxid <= log_.last_durable());
   write(std::move(last));
@@ -56,11 +57,12 @@ void CheckpointThread::stop(Dirty last) {
 
 bool CheckpointThread::is_free() const {
   const std::lock_guard lock(mutex_);
-  return !busy_ && !waiting_ && !replacing_;
+  return !busy_ && !waiting_ && trees_due_ == 0;
 }
 
 void CheckpointThread::offer(Dirty dirty) {
   const std::lock_guard lock(mutex_);
+  if (trees_due_ != 0) return;
   PADDOCK_CHECK(!waiting_);
   waiting_ = std::move(dirty);
   changed_.notify_all();
@@ -84,6 +86,7 @@ Result<void> CheckpointThread::replace_state(const Work& work) {
   std::unique_lock lock(mutex_);
   PADDOCK_CHECK(!replacing_);
   replacing_ = true;
+  ++trees_due_;
   changed_.notify_all();
   changed_.wait(lock, [this] { return !busy_; });
   busy_ = true;
@@ -96,6 +99,12 @@ Result<void> CheckpointThread::replace_state(const Work& work) {
   busy_ = replacing_ = false;
   changed_.notify_all();
   return done;
+}
+
+void CheckpointThread::tree_replaced() {
+  const std::lock_guard lock(mutex_);
+  PADDOCK_CHECK(trees_due_ > 0);
+  --trees_due_;
 }
 
 void CheckpointThread::run() {
@@ -126,10 +135,10 @@ void CheckpointThread::run() {
 void CheckpointThread::write_when_logged(Dirty dirty) {
   {
     std::unique_lock lock(mutex_);
-    while (log_.last_durable() < dirty.zxid && !replacing_) {
+    while (log_.last_durable() < dirty.zxid && !replacing_ && !stopping_) {
       changed_.wait_for(lock, kLoggedInterval);
     }
-    if (replacing_) return;
+    if (replacing_ || log_.last_durable() < dirty.zxid) return;
   }
   write(std::move(dirty));
 }

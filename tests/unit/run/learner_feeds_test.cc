@@ -273,6 +273,7 @@ TEST_F(LearnerFeedsTest, AnotherStateInThePlaceOfTheCheckpointEndsASnapshot) {
     checkpoint = std::move(*opened);
     return Result<void>();
   }));
+  checkpoints_->tree_replaced();
   TreeSink sink(TreeOptions{}, 1 << 20);
   EXPECT_EQ(read(*start->feed, kLink, sink), "error");
   EXPECT_TRUE(feeds_->snapshot(kLink));
