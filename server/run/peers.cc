@@ -52,27 +52,28 @@ std::vector<HostPort> quorum_addresses(const zab::Member& member) {
 }  // namespace
 
 Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
-             LearnerFeeds& feeds)
+             const Storage& storage)
     : options_(options),
+      field_bytes_max_(frame_bytes_max + frame_bytes_max),
       tree_options_(tree),
-      feeds_(feeds),
       work_(loop_.get_executor()),
       lookup_(make_system_lookup(loop_)),
       election_(std::in_place, loop_, *lookup_, election_options(options),
                 static_cast<ElectionEvents&>(*this)),
       quorum_(std::in_place, loop_, *lookup_, quorum_options(options, frame_bytes_max),
-              static_cast<QuorumEvents&>(*this)) {
+              static_cast<QuorumEvents&>(*this)),
+      feeds_(
+          storage.env, storage.options, storage.checkpoints, storage.log,
+          [this](zab::LinkId link) {
+            boost::asio::post(loop_, [this, link] {
+              if (quorum_) quorum_->resume(link);
+            });
+          },
+          {.snapshots = static_cast<std::size_t>(options.snapshots_at_once)}) {
   PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
-  feeds_.set_ready([this](zab::LinkId link) {
-    boost::asio::post(loop_, [this, link] {
-      if (quorum_) quorum_->resume(link);
-    });
-  });
 }
 
-Peers::~Peers() {
-  feeds_.set_ready({});
-}
+Peers::~Peers() = default;
 
 Result<void> Peers::open() {
   const zab::Member& self = *options_.member();
@@ -112,7 +113,8 @@ void Peers::take(std::vector<CoreEvent>& events) {
 
 std::unique_ptr<DataTree> Peers::take_snapshot(zab::LinkId link) {
   PADDOCK_CHECK(snapshot_.link == link && snapshot_.whole);
-  return std::exchange(snapshot_, {}).receiver->take_tree();
+  Incoming whole = std::exchange(snapshot_, {});
+  return whole.sink->finish(whole.zxid);
 }
 
 std::string Peers::describe() const {
@@ -158,7 +160,7 @@ void Peers::carry_out(zab::SendSnapshot& snapshot) {
     return;
   }
   quorum_->send(snapshot.link, zab::Snap{start->zxid});
-  quorum_->send_snapshot(snapshot.link, std::move(start->snapshot));
+  quorum_->send_snapshot(snapshot.link, std::move(start->feed));
   if (start->zxid < snapshot.upto) {
     zab::SendHistory rest{snapshot.link, start->zxid, snapshot.upto};
     carry_out(rest);
@@ -196,8 +198,8 @@ SnapshotSink* Peers::on_snapshot(zab::LinkId link, zab::Snap snap) {
   if (!dialled) return nullptr;  // learners send none
   LOG(INFO) << "receiving the leader's snapshot of zxid=0x"
             << hex(static_cast<std::uint64_t>(snap.zxid.value));
-  snapshot_ = {link, false, std::make_unique<SnapshotReceiver>(tree_options_, snap.zxid)};
-  return snapshot_.receiver.get();
+  snapshot_ = {link, snap.zxid, false, std::make_unique<TreeSink>(tree_options_, field_bytes_max_)};
+  return snapshot_.sink.get();
 }
 
 void Peers::on_snapshot_end(zab::LinkId link) {
