@@ -298,6 +298,13 @@ constexpr OptionKey kTable[] = {
         "quorumCnxnTimeoutMs", "ms for a server to say who it is; syncLimit if 0",
         PADDOCK_READ { return millis(v, -1, d.opening_timeout); }),
     used(
+        "paddock.heartbeatInterval",
+        "ms between PINGs to a learner that is a Paddock server too; 0: ticks alone",
+        PADDOCK_READ { return millis(v, 0, d.options.ensemble.timing.heartbeat); }),
+    used(
+        "paddock.heartbeatTimeout", "ms of silence after which such a connection is given up",
+        PADDOCK_READ { return millis(v, 1, d.options.ensemble.timing.heartbeat_timeout); }),
+    used(
         "fastleader.minNotificationInterval", "ms until votes are sent again",
         PADDOCK_READ { return millis(v, 1, d.options.ensemble.timing.min_notification); }),
     used(

@@ -35,7 +35,7 @@ struct OptionDraft {
 };
 
 enum class Standing {
-  kUsed,       // does what it does in ZooKeeper
+  kUsed,       // does what it does in ZooKeeper; paddock.*: ours
   kNoMeaning,  // nothing here that it could set; said once
   kLater,      // not available yet; said once as a warning, unless it switches the thing off
 };

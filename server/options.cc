@@ -354,9 +354,22 @@ class Loader {
     timing.init_limit = draft_.init_limit;
     timing.sync_limit = draft_.sync_limit;
     timing.max_notification = std::max(timing.max_notification, timing.min_notification);
+    PADDOCK_TRY_DO(finish_heartbeat(timing));
     ensemble.opening_timeout =
         draft_.opening_timeout.value > 0 ? draft_.opening_timeout : timing.sync_timeout();
     ensemble.connect_limit = draft_.connect_limit > 0 ? draft_.connect_limit : draft_.init_limit;
+    return {};
+  }
+
+  // Three in a row may come late. Where ticks are quicker than that, they decide.
+  Result<void> finish_heartbeat(zab::Timing& timing) const {
+    if (timing.heartbeat_timeout < Millis{3 * timing.heartbeat.value}) {
+      return invalid(concat("paddock.heartbeatTimeout is ", timing.heartbeat_timeout.value,
+                            " ms, and must be at least three times paddock.heartbeatInterval, ",
+                            timing.heartbeat.value, " ms"));
+    }
+    timing.heartbeat_timeout = std::min(timing.heartbeat_timeout, timing.sync_timeout());
+    timing.heartbeat = std::min(timing.heartbeat, Millis{timing.heartbeat_timeout.value / 3});
     return {};
   }
 

@@ -51,8 +51,9 @@ struct CheckpointDue {
 // Who else there is, and how this server deals with them.
 struct EnsembleOptions {
   std::shared_ptr<const zab::Ensemble> ensemble;  // null: stands alone
-  ServerId self;       // dataDir/myid, one of its members; 0 without an ensemble
-  zab::Timing timing;  // tickTime, initLimit, syncLimit, fastleader.*; see the table of keys
+  ServerId self;  // dataDir/myid, one of its members; 0 without an ensemble
+  // tickTime, initLimit, syncLimit, fastleader.*, paddock.heartbeat*; see the table of keys.
+  zab::Timing timing{.heartbeat = Millis{250}, .heartbeat_timeout = Millis{2000}};
   bool standalone_enabled = true;        // standaloneEnabled
   bool listen_on_all_addresses = false;  // quorumListenOnAllIPs
   Millis connect_timeout{5000};          // cnxTimeout: of the election port

@@ -101,11 +101,11 @@ struct Server::Running {
             {.storage = storage_options(options), .purge = options.purge_interval.value > 0},
             std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        feeds(posix_env(), storage_options(options), checkpoints, log.log()),
         peers(options.ensemble.ensemble == nullptr
                   ? nullptr
-                  : std::make_unique<Peers>(options.ensemble, options.core.frame_bytes_max,
-                                            recovered.tree->options(), feeds)),
+                  : std::make_unique<Peers>(
+                        options.ensemble, options.core.frame_bytes_max, recovered.tree->options(),
+                        Peers::Storage{posix_env(), storage_options(options), checkpoints, log.log()})),
         core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints,
                     peers.get()) {
     if (peers != nullptr) shared.wake_core = [this] { peers->wake(); };
@@ -119,7 +119,6 @@ struct Server::Running {
   CheckpointThread checkpoints;
   StatusCollector status;
   std::vector<std::unique_ptr<IoThread>> io;
-  LearnerFeeds feeds;
   std::unique_ptr<Peers> peers;  // null: this server stands alone
   CoreThread core_thread;
   std::unique_ptr<ClientListener> listener;

@@ -81,6 +81,10 @@ struct Timing {
   Millis finalize_wait{200};
   Millis observer_election_delay{200};
   Millis connect_retry{100};
+  // Between servers that both have it: a PING this often, and silence for so long ends a link. 0:
+  // never; ZooKeeper's ticks alone. Ours: paddock.heartbeatInterval, paddock.heartbeatTimeout.
+  Millis heartbeat{0};
+  Millis heartbeat_timeout{0};
 
   Millis init_timeout() const { return {tick.value * init_limit}; }
   Millis sync_timeout() const { return {tick.value * sync_limit}; }

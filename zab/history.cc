@@ -23,13 +23,19 @@ bool History::follows(Zxid zxid) const {
 }
 
 void History::append(Zxid zxid) {
-  PADDOCK_CHECK(follows(zxid));
-  if (!epochs_.empty() && epochs_.back().last.epoch() == zxid.epoch()) {
-    epochs_.back().last = zxid;
+  append_span(zxid, zxid);
+}
+
+void History::append_span(Zxid first, Zxid last) {
+  PADDOCK_CHECK(follows(first));
+  PADDOCK_CHECK(first <= last);
+  PADDOCK_CHECK(first.epoch() == last.epoch());
+  if (!epochs_.empty() && epochs_.back().last.epoch() == first.epoch()) {
+    epochs_.back().last = last;
   } else {
-    epochs_.push_back({zxid, zxid});
+    epochs_.push_back({first, last});
   }
-  PADDOCK_CHECK(last() == zxid);
+  PADDOCK_CHECK(this->last() == last);
 }
 
 void History::truncate(Zxid upto) {

@@ -19,7 +19,9 @@ class History {
 
   // `zxid` follows last(): the next counter, or the first one of a later epoch.
   bool follows(Zxid zxid) const;
-  void append(Zxid zxid);    // follows(zxid)
+  void append(Zxid zxid);  // follows(zxid)
+  // All from `first`, which follows, to `last` of the same epoch.
+  void append_span(Zxid first, Zxid last);
   void truncate(Zxid upto);  // start() <= upto <= last(); upto need not be in the log
   void trim(Zxid start);     // start() <= start: what is up to there went
   bool empty() const { return epochs_.empty(); }

@@ -29,7 +29,10 @@ class Journal {
   void on_persisted(WriteTicket ticket);
   // Delivers all that is logged up to `upto`.
   void deliver(Zxid upto, Actions& actions);
-  void trim(Zxid start) { history_.trim(start); }
+  // Nothing, where another history has taken its place meanwhile.
+  void trim(Zxid start) {
+    if (start > history_.start() && history_.contains(start)) history_.trim(start);
+  }
 
   bool is_durable(WriteTicket ticket) const { return ticket <= last_persisted_; }
   WriteTicket last_ticket() const { return last_ticket_; }

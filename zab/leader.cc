@@ -37,6 +37,7 @@ Leader::Leader(const Identity& identity, const Timing& timing, const Configurati
       epoch_before_(journal.current_epoch()),
       deadline_(now + timing.init_timeout()),
       next_ping_(now + Millis{timing.tick.value / 2}),
+      next_beat_(timing.heartbeat > Millis{} ? now + timing.heartbeat : kNever),
       now_(now) {
   if (identity_.alone) {
     epoch_ = journal_.last_logged().epoch();
@@ -61,7 +62,7 @@ void Leader::on_message(LinkId link, Message message, Millis now, Actions& actio
   const auto found = learners_.find(link);
   if (found == learners_.end() || lost_) return;
   LearnerProgress& learner = found->second;
-  if (learner.state == State::kServing) learner.deadline = now + timing_.sync_timeout();
+  if (learner.state == State::kServing) learner.deadline = now + silence_limit(learner);
   std::visit([&](auto& m) { on(learner, m, actions); }, message);
 }
 
@@ -84,6 +85,7 @@ void Leader::on(LearnerProgress& learner, LearnerInfo& info, Actions& actions) {
   }
   learner.sid = info.sid.value_or(ServerId{-1});
   learner.observer = info.observer;
+  learner.beats = info.heartbeat > Millis{} && timing_.heartbeat > Millis{};
   learner.state = State::kInfo;
   // It came back before its old connection was seen to be gone.
   for (auto other = learners_.begin(); other != learners_.end(); ++other) {
@@ -114,7 +116,9 @@ void Leader::count_accepted(ServerId sid, Epoch accepted, Actions& actions) {
 void Leader::announce_epoch(LearnerProgress& learner, Actions& actions) {
   learner.state = State::kEpochSent;
   learner.deadline = now_ + timing_.init_timeout();
-  actions.emplace_back(Send{learner.link, LeaderInfo{.epoch = epoch_}});
+  actions.emplace_back(
+      Send{learner.link,
+           LeaderInfo{.epoch = epoch_, .heartbeat = learner.beats ? timing_.heartbeat : Millis{}}});
 }
 
 void Leader::on(LearnerProgress& learner, AckEpoch& ack, Actions& actions) {
@@ -222,8 +226,8 @@ void Leader::welcome(LearnerProgress& learner, Actions& actions) {
   learner.deadline = now_ + timing_.sync_timeout();
   actions.emplace_back(Send{learner.link, UpToDate{}});
   if (!sync_round_) return;
-  actions.emplace_back(Send{learner.link, Ping{last_proposed_, std::nullopt}});
-  learner.round_ping = ++learner.pings_sent;
+  ping(learner, actions);
+  learner.round_ping = learner.pings_sent;
 }
 
 // Broadcast.
@@ -367,8 +371,8 @@ void Leader::start_sync_round(Actions& actions) {
   for (auto& [link, learner] : learners_) {
     learner.round_ping = 0;
     if (learner.state != State::kServing || !configurations_.is_voter(learner.sid)) continue;
-    actions.emplace_back(Send{link, Ping{last_proposed_, std::nullopt}});
-    learner.round_ping = ++learner.pings_sent;
+    ping(learner, actions);
+    learner.round_ping = learner.pings_sent;
   }
   finish_sync_round(actions);
 }
@@ -407,7 +411,8 @@ void Leader::on_tick(Millis now, Actions& actions) {
     return lose("no quorum of followers within initLimit");
   }
   if (is_exhausted() && outstanding_.empty()) return lose("this epoch has no zxid left");
-  if (now < next_ping_) return;
+  if (now >= next_beat_) beat(now, actions);
+  if (now < next_ping_ || lost_) return;
   next_ping_ = now + Millis{timing_.tick.value / 2};
   drop_laggards(now, actions);
   ping_all(actions);
@@ -417,11 +422,40 @@ void Leader::on_tick(Millis now, Actions& actions) {
   }
 }
 
+// How long a learner that serves may say nothing.
+Millis Leader::silence_limit(const LearnerProgress& learner) const {
+  return learner.beats ? timing_.heartbeat_timeout : timing_.sync_timeout();
+}
+
+// It answers those after UPTODATE.
+void Leader::ping(LearnerProgress& learner, Actions& actions) {
+  actions.emplace_back(Send{learner.link, Ping{last_proposed_, std::nullopt}});
+  if (learner.state == State::kServing) ++learner.pings_sent;
+}
+
+// Who is found silent here is one that would otherwise be waited for until syncLimit.
+void Leader::beat(Millis now, Actions& actions) {
+  next_beat_ = now + timing_.heartbeat;
+  std::vector<LinkId> silent;
+  for (auto& [link, learner] : learners_) {
+    if (!learner.beats || learner.state != State::kServing) continue;
+    if (now >= learner.deadline) {
+      silent.push_back(link);
+    } else {
+      ping(learner, actions);
+    }
+  }
+  for (const LinkId link : silent)
+    drop(link, "silent for longer than the heartbeat's timeout", actions);
+  if (!silent.empty() && is_established() && !quorum_is_live()) {
+    lose("a quorum of followers was silent for longer than the heartbeat's timeout");
+  }
+}
+
 void Leader::ping_all(Actions& actions) {
   for (auto& [link, learner] : learners_) {
     if (!learner.is_attached()) continue;
-    actions.emplace_back(Send{link, Ping{last_proposed_, std::nullopt}});
-    if (learner.state == State::kServing) ++learner.pings_sent;
+    ping(learner, actions);
     if (!learner.observer && !learner.lag && learner.sent > learner.acked) {
       learner.lag = {learner.sent, now_};
     }
@@ -462,7 +496,8 @@ std::set<ServerId> Leader::learner_ids() const {
 
 Millis Leader::next_deadline() const {
   if (identity_.alone) return kNever;
-  return is_established() ? next_ping_ : std::min(deadline_, next_ping_);
+  const Millis next = std::min(next_ping_, next_beat_);
+  return is_established() ? next : std::min(deadline_, next);
 }
 
 void Leader::drop(LinkId link, std::string reason, Actions& actions) {

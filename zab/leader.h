@@ -102,7 +102,10 @@ class Leader {
   void welcome(LearnerProgress& learner, Actions& actions);
   void commit_ready(Actions& actions);
   void commit(Zxid upto, Actions& actions);
+  Millis silence_limit(const LearnerProgress& learner) const;
+  void ping(LearnerProgress& learner, Actions& actions);
   void ping_all(Actions& actions);
+  void beat(Millis now, Actions& actions);
   void drop_laggards(Millis now, Actions& actions);
   void start_sync_round(Actions& actions);
   void finish_sync_round(Actions& actions);
@@ -135,6 +138,7 @@ class Leader {
 
   Millis deadline_;  // of discovery and synchronization
   Millis next_ping_;
+  Millis next_beat_;
   bool quorum_check_due_ = false;  // every other ping
   Millis now_;
   std::optional<std::string> lost_;

@@ -39,14 +39,14 @@ void Learner::on_link_opened(Actions& actions) {
   send_when_durable(LearnerInfo{.observer = identity_.observer,
                                 .accepted_epoch = journal_.accepted_epoch(),
                                 .sid = identity_.self,
-                                .config_version = identity_.config_version},
+                                .config_version = identity_.config_version,
+                                .heartbeat = timing_.heartbeat},
                     journal_.last_ticket(), actions);
 }
 
 void Learner::on_message(Message message, Millis now, Actions& actions) {
   if (phase_ == Phase::kDialling || lost_) return;
-  const bool in_broadcast = phase_ == Phase::kSynchronized || phase_ == Phase::kServing;
-  deadline_ = now + (in_broadcast ? timing_.sync_timeout() : timing_.init_timeout());
+  deadline_ = now + silence_limit();
   std::visit([&](auto& m) { on(m, actions); }, message);
 }
 
@@ -58,6 +58,14 @@ void Learner::on_tick(Millis now, Actions& actions) {
   if (lost_ || now < next_deadline()) return;
   lose(phase_ == Phase::kDialling ? "the leader could not be reached in time"
                                   : "the leader was silent for too long");
+}
+
+Millis Learner::silence_limit() const {
+  if (phase_ == Phase::kServing && heartbeat_ > Millis{}) {
+    return std::max(timing_.heartbeat_timeout, Millis{3 * heartbeat_.value});
+  }
+  const bool in_broadcast = phase_ == Phase::kSynchronized || phase_ == Phase::kServing;
+  return in_broadcast ? timing_.sync_timeout() : timing_.init_timeout();
 }
 
 Millis Learner::next_deadline() const {
@@ -77,6 +85,7 @@ void Learner::on(LeaderInfo& info, Actions& actions) {
   }
   phase_ = Phase::kSynchronization;
   epoch_ = info.epoch;
+  heartbeat_ = info.heartbeat;
   AckEpoch answer;
   // An epoch is acknowledged once; who returns within it says so.
   if (info.epoch > journal_.accepted_epoch()) {

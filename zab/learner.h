@@ -86,6 +86,7 @@ class Learner {
   void on(T&, Actions&);
 
   bool receives_stream() const;  // proposals may come
+  Millis silence_limit() const;
   void gather(Txn txn);
   void on_commit_point(Actions& actions);
   void log(Txn txn, Actions& actions);
@@ -106,6 +107,7 @@ class Learner {
   Zxid last_received_;        // of the last one proposed to us, or logged
   Zxid commit_point_;         // the leader has said that all up to here is committed
   std::deque<Held> held_;     // in order; each waits for its write
+  Millis heartbeat_;          // how often the leader promises to be heard; 0: twice a tick
   Millis deadline_;           // when the leader has been silent for too long
   const bool wants_snapshot_;
   bool needs_snapshot_ = false;

@@ -34,7 +34,8 @@ struct LearnerProgress {
   Zxid acked;    // all up to here is on its disk, of what came by this link
   Zxid sent;     // last proposal given to the link
   std::optional<Lag> lag;
-  Millis deadline;  // must be heard of before
+  Millis deadline;     // must be heard of before
+  bool beats = false;  // it takes part in heartbeats
   // Of PINGs since UPTODATE, each of which is answered once, in order.
   std::uint64_t pings_sent = 0, pings_answered = 0;
   std::uint64_t round_ping = 0;  // the PING of the sync round under way; 0: got none

@@ -33,14 +33,18 @@ std::string op_text(std::int32_t op_code) {
   return name == "unknown" ? std::to_string(op_code) : std::string(name);
 }
 
+std::string heartbeat_text(Millis heartbeat) {
+  return heartbeat > Millis{} ? concat(" heartbeat=", heartbeat.value, "ms") : std::string();
+}
 std::string line(const LearnerInfo& info) {
   const std::string sid = info.sid ? std::to_string(info.sid->value) : "none";
   return concat(info.observer ? "OBSERVERINFO" : "FOLLOWERINFO", text_of(info.accepted_epoch),
                 " sid=", sid, " version=", hex_text(info.protocol_version),
-                " config_version=", hex_text(info.config_version));
+                " config_version=", hex_text(info.config_version), heartbeat_text(info.heartbeat));
 }
 std::string line(const LeaderInfo& info) {
-  return concat("LEADERINFO", text_of(info.epoch), " version=", hex_text(info.protocol_version));
+  return concat("LEADERINFO", text_of(info.epoch), " version=", hex_text(info.protocol_version),
+                heartbeat_text(info.heartbeat));
 }
 std::string line(const AckEpoch& ack) {
   return concat("ACKEPOCH", text_of(ack.last_zxid),

@@ -56,10 +56,12 @@ struct LearnerInfo {
   std::optional<ServerId> sid;  // none: an observer without a number
   std::int32_t protocol_version = 0x10000;
   std::int64_t config_version = 0;
+  Millis heartbeat{};  // it takes part in heartbeats; 0: it is no Paddock, or does not want them
 };
 struct LeaderInfo {
   Epoch epoch;
   std::int32_t protocol_version = 0x10000;
+  Millis heartbeat{};  // how often the leader sends PING to this learner; 0: twice a tick
 };
 struct AckEpoch {
   Zxid last_zxid;

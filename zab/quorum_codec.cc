@@ -43,7 +43,10 @@ constexpr std::size_t kIdBytesMin = 4 + 4;
 constexpr std::size_t kTouchBytes = 8 + 4;
 constexpr std::size_t kRevalidateBytes = 8 + 4;
 constexpr std::size_t kRevalidatedBytes = 8 + 1;
-constexpr std::int32_t kVersionBeforeEpochs = 1;  // of a learner that does not say
+// Behind the last field that ZooKeeper reads of LearnerInfo and LEADERINFO, which it ignores: this,
+// and the milliseconds of a heartbeat.
+constexpr std::int32_t kHeartbeatMark = 0x50444b31;  // "PDK1"
+constexpr std::int32_t kVersionBeforeEpochs = 1;     // of a learner that does not say
 
 std::int32_t to_int(std::int64_t value) {
   PADDOCK_CHECK(value >= std::numeric_limits<std::int32_t>::min());
@@ -76,6 +79,21 @@ const Bytes& bytes_of(const std::shared_ptr<const Bytes>& bytes) {
   return *bytes;
 }
 
+void write_heartbeat(Millis heartbeat, JuteWriter& writer) {
+  if (heartbeat <= Millis{}) return;
+  writer.write_int(kHeartbeatMark);
+  writer.write_int(to_int(heartbeat.value));
+}
+
+// None where something else stands there, or nothing.
+Millis read_heartbeat(JuteReader& reader) {
+  if (reader.remaining() < 8) return {};
+  const Result<std::int32_t> mark = reader.read_int();
+  const Result<std::int32_t> heartbeat = reader.read_int();
+  if (!mark || !heartbeat || *mark != kHeartbeatMark || *heartbeat <= 0) return {};
+  return Millis{*heartbeat};
+}
+
 void encode(const LearnerInfo& info, Bytes& to) {
   const PacketType type = info.observer ? PacketType::kObserverInfo : PacketType::kFollowerInfo;
   if (!info.sid) return write_packet(to, type, zxid_of(info.accepted_epoch));
@@ -84,12 +102,15 @@ void encode(const LearnerInfo& info, Bytes& to) {
   writer.write_long(info.sid->value);
   writer.write_int(info.protocol_version);
   writer.write_long(info.config_version);
+  write_heartbeat(info.heartbeat, writer);
   write_packet(to, type, zxid_of(info.accepted_epoch), data);
 }
 
 void encode(const LeaderInfo& info, Bytes& to) {
   Bytes data;
-  JuteWriter(data).write_int(info.protocol_version);
+  JuteWriter writer(data);
+  writer.write_int(info.protocol_version);
+  write_heartbeat(info.heartbeat, writer);
   write_packet(to, PacketType::kLeaderInfo, zxid_of(info.epoch), data);
 }
 
@@ -297,12 +318,14 @@ MessageResult decode_learner_info(const Packet& packet, bool observer) {
   PADDOCK_TRY(info.protocol_version, reader.read_int());
   if (reader.remaining() < 8) return info;
   PADDOCK_TRY(info.config_version, reader.read_long());
+  info.heartbeat = read_heartbeat(reader);
   return info;
 }
 
 MessageResult decode_leader_info(Zxid zxid, ByteView data) {
-  PADDOCK_TRY(const std::int32_t version, JuteReader(data).read_int());
-  return LeaderInfo{zxid.epoch(), version};
+  JuteReader reader(data);
+  PADDOCK_TRY(const std::int32_t version, reader.read_int());
+  return LeaderInfo{zxid.epoch(), version, read_heartbeat(reader)};
 }
 
 MessageResult decode_ack_epoch(Zxid zxid, ByteView data) {

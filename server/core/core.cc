@@ -120,7 +120,7 @@ void Core::step(CoreEvent event, Millis now, WallMillis wall, CoreActions& actio
   impl_->begin_step(now, wall, actions);
   std::visit([&](auto&& body) { impl_->on(std::forward<decltype(body)>(body), actions); },
              std::move(event));
-  if (impl_->leads()) impl_->run_timers(actions);
+  if (impl_->leads() && !impl_->draining) impl_->run_timers(actions);
   impl_->carry_out(actions);
 }
 
@@ -140,6 +140,10 @@ void Core::apply_committed(bool want_changes, Millis now, CoreActions& actions) 
     }
   }
   impl_->decided.clear();
+}
+
+void Core::drain() {
+  impl_->draining = true;
 }
 
 Millis Core::next_deadline() const {
@@ -205,6 +209,7 @@ void Core::Impl::begin_step(Millis at, WallMillis at_wall, CoreActions& actions)
 }
 
 void Core::Impl::on(ClientRequest request, CoreActions& actions) {
+  if (draining) return;
   Session* session = sessions.find(request.session);
   if (session == nullptr) return;  // expired meanwhile: its connection is being closed
   if (session->connection != request.connection) {
@@ -229,6 +234,7 @@ void Core::Impl::on(ClientRequest request, CoreActions& actions) {
 }
 
 void Core::Impl::on(const ConnectSession& connect, CoreActions& actions) {
+  if (draining) return;
   const bool is_new = connect.session == SessionId{};
   if (!leads() && !learns()) {
     actions.client.emplace_back(
@@ -272,7 +278,7 @@ void Core::Impl::on(zab::Received received, CoreActions& actions) {
 
 Millis Core::Impl::next_deadline() const {
   Millis next = started ? replica.next_deadline() : now;
-  if (!leads()) return next;
+  if (!leads() || draining) return next;
   if (orphans_due) return now;
   next = std::min(next, reaper.next_deadline());
   const std::optional<Millis> expiry = sessions.next_deadline();

@@ -62,6 +62,10 @@ class Core {
   // TreeChange comes out.
   void apply_committed(bool want_changes, Millis now, CoreActions& actions);
 
+  // From here on nothing new is begun: what clients and learners ask is dropped, since their
+  // connections are about to be closed. What is under way is finished.
+  void drain();
+
   // When to send a Tick if nothing else happens.
   Millis next_deadline() const;
 

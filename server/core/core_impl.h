@@ -150,6 +150,7 @@ struct Core::Impl {
   zab::Role role = zab::Role::kLooking;  // that clients are served in
   Millis role_began;
   bool started = false;
+  bool draining = false;
 
   zab::Actions zab_actions;
   std::vector<Decided> decided;

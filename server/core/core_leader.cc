@@ -116,6 +116,7 @@ void Core::Impl::close_orphans(CoreActions& actions) {
 // --- learners and their clients ---
 
 void Core::Impl::on_learner(zab::FromLearner& from, CoreActions& actions) {
+  if (draining) return;
   if (auto* request = std::get_if<zab::Request>(&from.message)) {
     on_learner(from.link, *request, actions);
   } else if (const auto* asked = std::get_if<zab::Revalidate>(&from.message)) {

@@ -1,5 +1,6 @@
 #include "server/run/checkpoint_thread.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -8,7 +9,7 @@
 #include "common/check.h"
 #include "common/clock.h"
 #include "common/concat.h"
-#include "server/storage/retention.h"
+#include "server/storage/log_history.h"
 
 namespace paddock::server {
 
@@ -48,6 +49,7 @@ void CheckpointThread::stop(Dirty last) {
     changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  if (trees_due_ != 0) return;  // it is of a tree that the disk no longer knows
   if (last.empty() && last.zxid <= checkpoint_->zxid()) return;
   PADDOCK_CHECK(last.zxid <= log_.last_durable());
   write(std::move(last));
@@ -55,11 +57,12 @@ void CheckpointThread::stop(Dirty last) {
 
 bool CheckpointThread::is_free() const {
   const std::lock_guard lock(mutex_);
-  return !busy_ && !waiting_ && !replacing_;
+  return !busy_ && !waiting_ && trees_due_ == 0;
 }
 
 void CheckpointThread::offer(Dirty dirty) {
   const std::lock_guard lock(mutex_);
+  if (trees_due_ != 0) return;
   PADDOCK_CHECK(!waiting_);
   waiting_ = std::move(dirty);
   changed_.notify_all();
@@ -71,10 +74,19 @@ std::optional<Zxid> CheckpointThread::zxid() const {
   return checkpoint_->zxid();
 }
 
+Result<std::unique_ptr<CheckpointView>> CheckpointThread::open_view() const {
+  const std::lock_guard lock(mutex_);
+  if (checkpoint_ == nullptr) {
+    return Error{Code::kRefused, "another state is taking the place of the checkpoint"};
+  }
+  return checkpoint_->open_view();
+}
+
 Result<void> CheckpointThread::replace_state(const Work& work) {
   std::unique_lock lock(mutex_);
   PADDOCK_CHECK(!replacing_);
   replacing_ = true;
+  ++trees_due_;
   changed_.notify_all();
   changed_.wait(lock, [this] { return !busy_; });
   busy_ = true;
@@ -87,6 +99,12 @@ Result<void> CheckpointThread::replace_state(const Work& work) {
   busy_ = replacing_ = false;
   changed_.notify_all();
   return done;
+}
+
+void CheckpointThread::tree_replaced() {
+  const std::lock_guard lock(mutex_);
+  PADDOCK_CHECK(trees_due_ > 0);
+  --trees_due_;
 }
 
 void CheckpointThread::run() {
@@ -117,10 +135,10 @@ void CheckpointThread::run() {
 void CheckpointThread::write_when_logged(Dirty dirty) {
   {
     std::unique_lock lock(mutex_);
-    while (log_.last_durable() < dirty.zxid && !replacing_) {
+    while (log_.last_durable() < dirty.zxid && !replacing_ && !stopping_) {
       changed_.wait_for(lock, kLoggedInterval);
     }
-    if (replacing_) return;
+    if (replacing_ || log_.last_durable() < dirty.zxid) return;
   }
   write(std::move(dirty));
 }
@@ -144,7 +162,8 @@ void CheckpointThread::write(Dirty dirty) {
 }
 
 void CheckpointThread::purge_up_to(Zxid zxid) {
-  const auto purged = purge(env_, options_.storage, zxid);
+  const Zxid needed = std::min(zxid, pins_.lowest().value_or(zxid));
+  const auto purged = purge(env_, options_.storage, needed);
   if (!purged) {
     LOG(WARNING) << "cannot remove old logs and snapshots: " << purged.error().message;
   } else if (!purged->logs.empty() || !purged->snapshots.empty()) {
@@ -152,6 +171,8 @@ void CheckpointThread::purge_up_to(Zxid zxid) {
               << purged->snapshots.size() << " snapshots that checkpoint zxid=0x"
               << hex(static_cast<std::uint64_t>(zxid.value)) << " replaces";
   }
+  if (!purged || !purged->first_kept) return;
+  shared_.tell_core(CoreMail(CoreEvent(zab::HistoryTrimmed{start_before(*purged->first_kept)})));
 }
 
 bool CheckpointThread::prepare_spare() {

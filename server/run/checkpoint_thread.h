@@ -10,8 +10,10 @@
 #include "common/env.h"
 #include "common/logging.h"
 #include "common/metrics.h"
+#include "common/result.h"
 #include "server/run/shared_state.h"
 #include "server/storage/checkpoint.h"
+#include "server/storage/retention.h"
 #include "server/storage/storage.h"
 #include "server/storage/txn_log.h"
 #include "server/tree/dirty.h"
@@ -38,7 +40,8 @@ class CheckpointThread {
   ~CheckpointThread();
 
   void start();
-  // Writes `last` behind what is under way, and joins. The log thread has stopped before.
+  // Writes `last` behind what is under way, and joins. The log thread has stopped before. Dirty{}
+  // is nothing: for a tree that may hold what was never committed.
   void stop(Dirty last);
 
   // Whether offer() would be taken: one at a time.
@@ -47,13 +50,19 @@ class CheckpointThread {
 
   // What the checkpoint on disk stands for; nullopt if there is none. Any thread.
   std::optional<Zxid> zxid() const;
+  // Its state of now, for a learner. Any thread. Code::kNotFound if there is none yet, kRefused
+  // while another one takes its place.
+  Result<std::unique_ptr<CheckpointView>> open_view() const;
+  // What is pinned is not purged. Any thread.
+  LogPins& pins() { return pins_; }
 
   // Runs `work` on the caller's thread, once nothing else uses the checkpoint: it may put another
-  // one in its place. What was offered and is not on disk yet is dropped, since the tree that it is
-  // of is about to be replaced. Its owner offers nothing from when it asks for that until it has
-  // the new tree.
+  // one in its place. What is offered from now on is of the tree of before, and dropped, as is what
+  // was and is not on disk yet, until the core says that it has the tree that belongs to the disk.
   using Work = std::function<Result<void>(std::unique_ptr<Checkpoint>& checkpoint)>;
   Result<void> replace_state(const Work& work);
+  // From the core thread, for each TreeReplaced.
+  void tree_replaced();
 
  private:
   void run();
@@ -77,7 +86,9 @@ class CheckpointThread {
   bool busy_ = false;       // the checkpoint is in use, by whoever set this
   bool replacing_ = false;  // somebody waits in replace_state(), or works there
   bool stopping_ = false;
+  int trees_due_ = 0;  // replaced on disk, and not yet in the core
 
+  LogPins pins_;
   LogLimiter spare_errors_{Millis{60'000}};
 };
 

@@ -86,6 +86,8 @@ void CoreThread::run() {
     take_all(batch);
     carry_out();
   }
+  // At once: the others see that this server is gone, and elect while it still writes to its disk.
+  if (peers_ != nullptr) peers_->close();
 }
 
 void CoreThread::wait(std::vector<CoreMail>& batch) {
@@ -119,6 +121,7 @@ void CoreThread::take_all(std::vector<CoreMail>& batch) {
       replace_tree(std::move(*replaced->tree));
     } else {
       stop_deadline_ = now_ + kStopPatience;
+      core_.drain();
     }
   }
   if (peers_ != nullptr) {

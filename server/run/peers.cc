@@ -52,23 +52,28 @@ std::vector<HostPort> quorum_addresses(const zab::Member& member) {
 }  // namespace
 
 Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
-             LearnerFeeds& feeds)
+             const Storage& storage)
     : options_(options),
+      field_bytes_max_(frame_bytes_max + frame_bytes_max),
       tree_options_(tree),
-      feeds_(feeds),
       work_(loop_.get_executor()),
       lookup_(make_system_lookup(loop_)),
-      election_(loop_, *lookup_, election_options(options), *this),
-      quorum_(loop_, *lookup_, quorum_options(options, frame_bytes_max), *this) {
+      election_(std::in_place, loop_, *lookup_, election_options(options),
+                static_cast<ElectionEvents&>(*this)),
+      quorum_(std::in_place, loop_, *lookup_, quorum_options(options, frame_bytes_max),
+              static_cast<QuorumEvents&>(*this)),
+      feeds_(
+          storage.env, storage.options, storage.checkpoints, storage.log,
+          [this](zab::LinkId link) {
+            boost::asio::post(loop_, [this, link] {
+              if (quorum_) quorum_->resume(link);
+            });
+          },
+          {.snapshots = static_cast<std::size_t>(options.snapshots_at_once)}) {
   PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
-  feeds_.set_ready([this](zab::LinkId link) {
-    boost::asio::post(loop_, [this, link] { quorum_.resume(link); });
-  });
 }
 
-Peers::~Peers() {
-  feeds_.set_ready({});
-}
+Peers::~Peers() = default;
 
 Result<void> Peers::open() {
   const zab::Member& self = *options_.member();
@@ -80,11 +85,16 @@ Result<void> Peers::open() {
     election.back().host.clear();
     quorum.back().host.clear();
   }
-  PADDOCK_TRY_DO(election_.set_listening(election, election_address(self.addresses.front())));
-  PADDOCK_TRY_DO(quorum_.set_listening(quorum));
-  PADDOCK_TRY_DO(quorum_.accept_learners(true));
-  election_.set_members(election_members(*options_.ensemble, options_.self));
+  PADDOCK_TRY_DO(election_->set_listening(election, election_address(self.addresses.front())));
+  PADDOCK_TRY_DO(quorum_->set_listening(quorum));
+  PADDOCK_TRY_DO(quorum_->accept_learners(true));
+  election_->set_members(election_members(*options_.ensemble, options_.self));
   return {};
+}
+
+void Peers::close() {
+  quorum_.reset();
+  election_.reset();
 }
 
 void Peers::wait(std::chrono::steady_clock::time_point deadline) {
@@ -103,11 +113,12 @@ void Peers::take(std::vector<CoreEvent>& events) {
 
 std::unique_ptr<DataTree> Peers::take_snapshot(zab::LinkId link) {
   PADDOCK_CHECK(snapshot_.link == link && snapshot_.whole);
-  return std::exchange(snapshot_, {}).receiver->take_tree();
+  Incoming whole = std::exchange(snapshot_, {});
+  return whole.sink->finish(whole.zxid);
 }
 
 std::string Peers::describe() const {
-  return concat(election_.describe(), "; ", quorum_.describe());
+  return concat(election_->describe(), "; ", quorum_->describe());
 }
 
 // --- out ---
@@ -117,39 +128,39 @@ void Peers::carry_out(PeerAction& action) {
 }
 
 void Peers::carry_out(zab::Notify& notify) {
-  election_.send(notify.to, notify.notification);
+  election_->send(notify.to, notify.notification);
 }
 
 void Peers::carry_out(zab::Connect& connect) {
   const zab::Member* const leader = options_.ensemble->find(connect.leader);
   PADDOCK_CHECK(leader != nullptr);  // only a member can be elected
-  quorum_.connect(connect.link, quorum_addresses(*leader),
-                  Millis{options_.timing.tick.value * options_.connect_limit});
+  quorum_->connect(connect.link, quorum_addresses(*leader),
+                   Millis{options_.timing.tick.value * options_.connect_limit});
 }
 
 void Peers::carry_out(zab::Close& close) {
   if (snapshot_.link == close.link) snapshot_ = {};
-  quorum_.close(close.link, close.reason);
+  quorum_->close(close.link, close.reason);
 }
 
 void Peers::carry_out(zab::Send& send) {
-  quorum_.send(send.link, std::move(send.message));
+  quorum_->send(send.link, std::move(send.message));
 }
 
 void Peers::carry_out(zab::SendHistory& history) {
-  quorum_.send_history(history.link, feeds_.history(history.link, history.after, history.upto));
+  quorum_->send_history(history.link, feeds_.history(history.link, history.after, history.upto));
 }
 
 void Peers::carry_out(zab::SendSnapshot& snapshot) {
   Result<LearnerFeeds::SnapshotStart> start = feeds_.snapshot(snapshot.link);
   if (!start) {
     LOG(ERROR) << "cannot send a snapshot: " << start.error().message;
-    quorum_.close(snapshot.link, "no snapshot can be sent");
+    quorum_->close(snapshot.link, "no snapshot can be sent");
     inbox_.emplace_back(zab::LinkClosed{snapshot.link});
     return;
   }
-  quorum_.send(snapshot.link, zab::Snap{start->zxid});
-  quorum_.send_snapshot(snapshot.link, std::move(start->snapshot));
+  quorum_->send(snapshot.link, zab::Snap{start->zxid});
+  quorum_->send_snapshot(snapshot.link, std::move(start->feed));
   if (start->zxid < snapshot.upto) {
     zab::SendHistory rest{snapshot.link, start->zxid, snapshot.upto};
     carry_out(rest);
@@ -187,8 +198,8 @@ SnapshotSink* Peers::on_snapshot(zab::LinkId link, zab::Snap snap) {
   if (!dialled) return nullptr;  // learners send none
   LOG(INFO) << "receiving the leader's snapshot of zxid=0x"
             << hex(static_cast<std::uint64_t>(snap.zxid.value));
-  snapshot_ = {link, false, std::make_unique<SnapshotReceiver>(tree_options_, snap.zxid)};
-  return snapshot_.receiver.get();
+  snapshot_ = {link, snap.zxid, false, std::make_unique<TreeSink>(tree_options_, field_bytes_max_)};
+  return snapshot_.sink.get();
 }
 
 void Peers::on_snapshot_end(zab::LinkId link) {

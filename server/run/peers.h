@@ -32,13 +32,22 @@ namespace paddock::server {
 // Thread: the core thread, which runs its loop by wait(); but for wake(), which any may call.
 class Peers final : private ElectionEvents, private QuorumEvents {
  public:
-  // `feeds` outlives it. `frame_bytes_max`: jute.maxbuffer.
+  struct Storage {
+    Env& env;
+    StorageOptions options;
+    CheckpointThread& checkpoints;
+    const TxnLog& log;
+  };
+  // What `storage` refers to outlives it. `frame_bytes_max`: jute.maxbuffer.
   Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
-        LearnerFeeds& feeds);
+        const Storage& storage);
   ~Peers();
 
   // Listens on both ports of this server's own line. Before the core thread starts.
   Result<void> open();
+
+  // Ends all connections and listens no more; nothing but this may be called afterwards.
+  void close();
 
   // Sleeps until something has come, somebody calls wake(), or the deadline.
   void wait(std::chrono::steady_clock::time_point deadline);
@@ -49,10 +58,8 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   void carry_out(PeerAction& action);
   // The tree of the snapshot that came by this link.
   std::unique_ptr<DataTree> take_snapshot(zab::LinkId link);
-  // Something of this server's log is on disk: who streams history can go on.
-  void on_persisted() { feeds_.on_persisted(); }
 
-  std::optional<LinkStatus> link(zab::LinkId id) const { return quorum_.link(id); }
+  std::optional<LinkStatus> link(zab::LinkId id) const { return quorum_->link(id); }
   std::string describe() const;
 
  private:
@@ -74,22 +81,24 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   void carry_out(zab::SendSnapshot& snapshot);
 
   const EnsembleOptions options_;
+  const std::uint32_t field_bytes_max_;  // of a snapshot that comes in
   const TreeOptions tree_options_;
-  LearnerFeeds& feeds_;
   boost::asio::io_context loop_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::unique_ptr<NameLookup> lookup_;
-  ElectionTransport election_;
-  QuorumTransport quorum_;
+  std::optional<ElectionTransport> election_;
+  std::optional<QuorumTransport> quorum_;
   std::vector<CoreEvent> inbox_;
 
   // The snapshot that comes in, or is here and not yet asked for.
   struct Incoming {
     zab::LinkId link;
+    Zxid zxid;
     bool whole = false;
-    std::unique_ptr<SnapshotReceiver> receiver;
+    std::unique_ptr<TreeSink> sink;
   };
   Incoming snapshot_;
+  LearnerFeeds feeds_;
 };
 
 }  // namespace paddock::server

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10,6 +13,7 @@
 #include <leveldb/db.h>
 #include <leveldb/write_batch.h>
 
+#include "common/check.h"
 #include "common/concat.h"
 #include "server/storage/checkpoint_codec.h"
 #include "server/storage/leveldb_env.h"
@@ -71,7 +75,57 @@ class Batches {
   leveldb::WriteBatch batch_;
 };
 
+using SnapshotRef = std::shared_ptr<const leveldb::Snapshot>;
+
+SnapshotRef take_snapshot(leveldb::DB& db) {
+  return {db.GetSnapshot(), [&db](const leveldb::Snapshot* snapshot) {
+            if (snapshot != nullptr) db.ReleaseSnapshot(snapshot);
+          }};
+}
+
+Error damaged(const std::string& folder, std::string_view what) {
+  return Error{Code::kCorrupt,
+               concat(folder, ": ", what,
+                      ". Restore it from a backup together with version-2, or move it away: the ",
+                      "server then starts from its newest ZooKeeper snapshot and the log, if they ",
+                      "reach back far enough; in an ensemble, move all of this server's data away ",
+                      "and let it synchronize anew")};
+}
+
+Result<void> checked(const std::string& folder, const leveldb::Status& status) {
+  if (status.ok()) return {};
+  if (status.IsCorruption() || status.IsNotFound() || status.IsInvalidArgument()) {
+    return damaged(folder, status.ToString());
+  }
+  return Error{Code::kIo, concat(folder, ": ", status.ToString())};
+}
+
 }  // namespace
+
+// What a view shares with its checkpoint, so that either may go first.
+struct CheckpointView::State {
+  State(leveldb::DB& the_db, SnapshotRef the_snapshot, const CheckpointMeta& the_meta,
+        std::string the_folder)
+      : meta(the_meta),
+        folder(std::move(the_folder)),
+        db(&the_db),
+        snapshot(std::move(the_snapshot)) {}
+
+  // LevelDB is about to be closed, or nobody wants it any more.
+  void release() {
+    const std::lock_guard lock(mutex);
+    at.reset();
+    snapshot.reset();
+    db = nullptr;
+  }
+
+  const CheckpointMeta meta;
+  const std::string folder;
+  std::mutex mutex;  // guards what follows
+  leveldb::DB* db;   // null: released
+  SnapshotRef snapshot;
+  std::unique_ptr<leveldb::Iterator> at;  // null: at the beginning
+};
 
 struct Checkpoint::Impl {
   Impl(Env& env, std::string folder, CheckpointOptions options)
@@ -80,7 +134,12 @@ struct Checkpoint::Impl {
         files(env),
         env(env, options.in_step),
         cache(leveldb::NewLRUCache(256u << 10)) {}
-  ~Impl() { stay_in_step(); }
+  ~Impl() {
+    for (const auto& each : views) {
+      if (const auto view = each.lock()) view->release();
+    }
+    stay_in_step();
+  }
 
   // Of what goes in several batches.
   std::size_t chunk_bytes() const { return options.batch_bytes_max / 16; }
@@ -88,6 +147,11 @@ struct Checkpoint::Impl {
   // compaction, and what comes next changes the same disk, or waits for it for ever.
   void stay_in_step() {
     if (options.in_step) env.wait_idle();
+  }
+  // What a view is of while an update is moved into place entry by entry; null: what is there.
+  void keep_for_views(SnapshotRef snapshot) {
+    const std::lock_guard lock(views_mutex);
+    kept = std::move(snapshot);
   }
   Result<void> open_db();
   Result<void> read_meta();
@@ -114,23 +178,18 @@ struct Checkpoint::Impl {
   CheckpointMeta meta;
   std::atomic<Zxid> zxid{};
   bool failed = false;
+
+  std::mutex views_mutex;  // guards the next two
+  SnapshotRef kept;
+  std::vector<std::weak_ptr<CheckpointView::State>> views;
 };
 
 Error Checkpoint::Impl::damaged(std::string_view what) const {
-  return Error{Code::kCorrupt,
-               concat(folder, ": ", what,
-                      ". Restore it from a backup together with version-2, or move it away: the ",
-                      "server then starts from its newest ZooKeeper snapshot and the log, if they ",
-                      "reach back far enough; in an ensemble, move all of this server's data away ",
-                      "and let it synchronize anew")};
+  return server::damaged(folder, what);
 }
 
 Result<void> Checkpoint::Impl::checked(const leveldb::Status& status) const {
-  if (status.ok()) return {};
-  if (status.IsCorruption() || status.IsNotFound() || status.IsInvalidArgument()) {
-    return damaged(status.ToString());
-  }
-  return Error{Code::kIo, concat(folder, ": ", status.ToString())};
+  return server::checked(folder, status);
 }
 
 Result<void> Checkpoint::Impl::open_db() {
@@ -246,6 +305,7 @@ Result<void> Checkpoint::Impl::write_plain(const Dirty& dirty, std::size_t batch
 }
 
 Result<void> Checkpoint::Impl::write_staged(const Dirty& dirty) {
+  keep_for_views(take_snapshot(*db));
   meta.staged = true;
   Batches batches(*db, chunk_bytes());
   std::string staged_key, staged_value;
@@ -261,7 +321,9 @@ Result<void> Checkpoint::Impl::write_staged(const Dirty& dirty) {
         return batches.put(staged_key, std::string_view("\0", 1));
       })));
   PADDOCK_TRY_DO(put_meta(batches));
-  return finish_staged();
+  PADDOCK_TRY_DO(finish_staged());
+  keep_for_views(nullptr);
+  return {};
 }
 
 Result<void> Checkpoint::Impl::load_nodes(DataTree& tree) {
@@ -356,6 +418,73 @@ Result<void> Checkpoint::clear() {
   PADDOCK_TRY_DO(impl.remove_range(kStagedPrefix));
   impl.stay_in_step();
   return {};
+}
+
+Result<std::unique_ptr<CheckpointView>> Checkpoint::open_view() const {
+  Impl& impl = *impl_;
+  const std::lock_guard lock(impl.views_mutex);
+  SnapshotRef snapshot = impl.kept != nullptr ? impl.kept : take_snapshot(*impl.db);
+  leveldb::ReadOptions options = reading();
+  options.snapshot = snapshot.get();
+  std::string value;
+  const leveldb::Status status = impl.db->Get(options, slice(kMetaKey), &value);
+  if (status.IsNotFound()) {
+    return Error{Code::kNotFound, concat(impl.folder, " holds no checkpoint yet")};
+  }
+  PADDOCK_TRY_DO(impl.checked(status));
+  const Result<CheckpointMeta> meta = decode_meta(value);
+  if (!meta) return impl.damaged(meta.error().message);
+  PADDOCK_CHECK(!meta->staged);
+  auto state =
+      std::make_shared<CheckpointView::State>(*impl.db, std::move(snapshot), *meta, impl.folder);
+  std::erase_if(impl.views, [](const auto& each) { return each.expired(); });
+  impl.views.push_back(state);
+  return std::make_unique<CheckpointView>(std::move(state));
+}
+
+CheckpointView::CheckpointView(std::shared_ptr<State> state) : state_(std::move(state)) {}
+CheckpointView::~CheckpointView() {
+  state_->release();
+}
+
+Zxid CheckpointView::zxid() const {
+  return state_->meta.zxid;
+}
+
+template <typename OnEntry>
+Result<bool> CheckpointView::read(char prefix, std::size_t count, OnEntry&& on_entry) {
+  State& state = *state_;
+  const std::lock_guard lock(state.mutex);
+  if (state.db == nullptr) {
+    return Error{Code::kRefused, concat(state.folder, ": another state has taken its place")};
+  }
+  if (state.at == nullptr) {
+    leveldb::ReadOptions options = reading();
+    options.snapshot = state.snapshot.get();
+    state.at.reset(state.db->NewIterator(options));
+    state.at->Seek(leveldb::Slice(&prefix, 1));
+  }
+  for (; state.at->Valid() && state.at->key()[0] == prefix; state.at->Next()) {
+    if (count-- == 0) return true;
+    PADDOCK_TRY_DO(on_entry(view(state.at->key()).substr(1), view(state.at->value())));
+  }
+  PADDOCK_TRY_DO(checked(state.folder, state.at->status()));
+  state.at.reset();
+  return false;
+}
+
+Result<bool> CheckpointView::read_nodes(std::size_t count, const OnNode& on_node) {
+  return read(kNodePrefix, count, [&](std::string_view path, std::string_view value) {
+    const Result<StoredNode> node = decode_node(as_bytes(value));
+    return node ? on_node(path, *node) : damaged(state_->folder, node.error().message);
+  });
+}
+
+Result<bool> CheckpointView::read_sessions(std::size_t count, const OnSession& on_session) {
+  return read(kSessionPrefix, count, [&](std::string_view key, std::string_view value) {
+    const Result<StoredSession> session = decode_session(key, value);
+    return session ? on_session(*session) : damaged(state_->folder, session.error().message);
+  });
 }
 
 std::string Checkpoint::describe() const {

@@ -142,6 +142,7 @@ Result<void> replay_log(Env& env, const StorageOptions& options, LoadedState& st
   PADDOCK_TRY_DO(check_fuzzy_end(state, reader, folder));
   state.tail = reader.tail();
   state.headerless = reader.headerless();
+  state.log_last = state.replayed != 0 ? state.tree->last_zxid() : reader.floor();
   if (reader.repeated() != 0) {
     state.notes.push_back(
         concat("skipped ", reader.repeated(), " repeated transactions in the log"));

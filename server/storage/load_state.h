@@ -31,6 +31,7 @@ struct LoadedState {
   // Once the log is replayed.
   TxnLogReader::Tail tail;
   std::vector<std::string> headerless;
+  std::optional<Zxid> log_last;  // of the newest segment's records; nullopt: it has none
 
   // While it is: of the ZooKeeper snapshot. Zxid 0: none, or reached.
   SnapshotDigest fuzzy_until;

@@ -6,6 +6,7 @@
 #include "server/storage/epoch_files.h"
 #include "server/storage/install.h"
 #include "server/storage/load_state.h"
+#include "server/storage/log_history.h"
 #include "server/storage/overlay_env.h"
 #include "server/storage/snapshot_file.h"
 #include "server/storage/txn_log_reader.h"
@@ -48,6 +49,7 @@ class Recovery {
   Result<void> start_without_state();
   Result<void> replay();
   Result<void> read_epochs();
+  Result<void> write_missing_epochs();
   Result<void> clean_up();
   Result<void> cut_tail();
   Result<void> remove_leftovers(const std::string& folder);
@@ -63,6 +65,9 @@ class Recovery {
   const TreeOptions& tree_options_;
   Recovered found_;
   LoadedState state_;
+  struct {
+    bool accepted = false, current = false;
+  } missing_epochs_;
 };
 
 Result<void> Recovery::prepare_folders() {
@@ -156,17 +161,48 @@ Result<void> Recovery::start_without_state() {
 Result<void> Recovery::replay() {
   PADDOCK_TRY_DO(replay_log(env_, options_, state_));
   if (!options_.in_ensemble) state_.tree->drop_orphan_ephemerals();
-  found_.durable.history = zab::History(state_.tree->last_zxid());
+  std::vector<std::string> notes;
+  PADDOCK_TRY(found_.durable.history, read_history(env_, options_, state_, notes));
+  for (std::string& text : notes) note(std::move(text));
   return {};
 }
 
+// A member's epochs. Missing ones are as high as the last transaction's. A transaction may be of a
+// later epoch than currentEpoch: then a crash came while this server learned that epoch's history,
+// and it has acknowledged nothing of it. So a `currentEpoch.tmp` that a crash left behind, which
+// ZooKeeper takes up, is not needed: whoever acknowledged an epoch has it under its name.
+// Source: ZooKeeper 3.8, QuorumPeer.loadDataBase; peer-protocol.md B2.
 Result<void> Recovery::read_epochs() {
   const std::string folder = snapshot_folder(options_);
   PADDOCK_TRY(const auto accepted, read_epoch(env_, concat(folder, "/", kAcceptedEpochFile)));
   PADDOCK_TRY(const auto current, read_epoch(env_, concat(folder, "/", kCurrentEpochFile)));
-  found_.durable.accepted_epoch = accepted.value_or(Epoch{});
-  found_.durable.current_epoch = current.value_or(Epoch{});
-  return {};
+  const Epoch last = options_.in_ensemble ? state_.tree->last_zxid().epoch() : Epoch{};
+  zab::Durable& durable = found_.durable;
+  durable.accepted_epoch = accepted.value_or(last);
+  durable.current_epoch = current.value_or(last);
+  if (!options_.in_ensemble) return {};
+  missing_epochs_ = {!accepted, !current};
+  if (durable.accepted_epoch >= durable.current_epoch && durable.accepted_epoch >= last) return {};
+  return Error{
+      Code::kRefused,
+      concat(folder, "/", kAcceptedEpochFile, " says ", durable.accepted_epoch.value,
+             accepted ? "" : " (it is missing, and the last transaction says so)", ", but ",
+             durable.accepted_epoch < durable.current_epoch
+                 ? concat(kCurrentEpochFile, " says ", durable.current_epoch.value)
+                 : concat("the last transaction 0x", hex(state_.tree->last_zxid()), " is of epoch ",
+                          last.value),
+             ", which cannot be later. Nothing was changed. Restore the folder from a backup; or ",
+             "move all of this server's data away and let it synchronize anew")};
+}
+
+Result<void> Recovery::write_missing_epochs() {
+  const std::string folder = snapshot_folder(options_);
+  if (missing_epochs_.accepted) {
+    PADDOCK_TRY_DO(
+        write_epoch(env_, concat(folder, "/", kAcceptedEpochFile), found_.durable.accepted_epoch));
+  }
+  if (!missing_epochs_.current) return {};
+  return write_epoch(env_, concat(folder, "/", kCurrentEpochFile), found_.durable.current_epoch);
 }
 
 // Everything was read and is good: only now is the disk changed.
@@ -209,6 +245,7 @@ Result<void> Recovery::open_for_writing() {
     found_.checkpoint_zxid = Zxid{};
   }
   if (found_.fresh) PADDOCK_TRY_DO(begin_fresh());
+  PADDOCK_TRY_DO(write_missing_epochs());
   PADDOCK_TRY(found_.log, TxnLog::open(env_, options_, found_.durable.history.last()));
   return {};
 }

@@ -1,6 +1,7 @@
 #include "server/storage/retention.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/concat.h"
 #include "server/storage/recovery.h"
@@ -25,6 +26,38 @@ Result<void> remove_all(Env& env, const std::string& folder,
 
 }  // namespace
 
+LogPins::Pin::Pin(std::shared_ptr<Table> table, Zxid after)
+    : table_(std::move(table)), after_(after) {
+  const std::lock_guard lock(table_->mutex);
+  table_->zxids.insert(after_);
+}
+
+LogPins::Pin::Pin(Pin&& other) noexcept
+    : table_(std::exchange(other.table_, nullptr)), after_(other.after_) {}
+
+LogPins::Pin& LogPins::Pin::operator=(Pin&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  table_ = std::exchange(other.table_, nullptr);
+  after_ = other.after_;
+  return *this;
+}
+
+void LogPins::Pin::release() {
+  if (table_ == nullptr) return;
+  {
+    const std::lock_guard lock(table_->mutex);
+    table_->zxids.erase(table_->zxids.find(after_));
+  }
+  table_.reset();
+}
+
+std::optional<Zxid> LogPins::lowest() const {
+  const std::lock_guard lock(table_->mutex);
+  if (table_->zxids.empty()) return std::nullopt;
+  return *table_->zxids.begin();
+}
+
 Purge choose_purge(const std::vector<LogFileSize>& logs, const std::vector<SnapshotFile>& snapshots,
                    Zxid checkpoint, std::size_t retain_count, std::uint64_t retain_bytes) {
   Purge purge;
@@ -36,6 +69,7 @@ Purge choose_purge(const std::vector<LogFileSize>& logs, const std::vector<Snaps
     --kept;
   }
   for (std::size_t i = 0; i < kept; ++i) purge.logs.push_back(logs[i].file.name);
+  if (kept > 0) purge.first_kept = logs[kept].file.first;
 
   std::size_t retained = 0;
   for (const SnapshotFile& snapshot : snapshots) {

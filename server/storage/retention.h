@@ -1,6 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +17,38 @@
 
 namespace paddock::server {
 
+// From where on the log is still needed, by whoever reads it meanwhile. A pin may outlive this.
+// Thread: any.
+class LogPins {
+ public:
+  // Keeps what is behind a zxid as long as it lives.
+  class Pin {
+   public:
+    Pin() = default;
+    ~Pin() { release(); }
+    Pin(Pin&& other) noexcept;
+    Pin& operator=(Pin&& other) noexcept;
+
+   private:
+    friend class LogPins;
+    struct Table {
+      std::mutex mutex;  // guards what follows
+      std::multiset<Zxid> zxids;
+    };
+    Pin(std::shared_ptr<Table> table, Zxid after);
+    void release();
+
+    std::shared_ptr<Table> table_;  // null: nothing is held
+    Zxid after_;
+  };
+
+  Pin pin(Zxid after) { return {table_, after}; }
+  std::optional<Zxid> lowest() const;
+
+ private:
+  std::shared_ptr<Pin::Table> table_ = std::make_shared<Pin::Table>();
+};
+
 // Which files may go. A log segment is needed while it may hold a transaction above the checkpoint;
 // of the others the newest `purge_retain_count` stay, as long as all of them together do not exceed
 // `purge_retain_bytes`. A ZooKeeper snapshot at or below the checkpoint stays, the newest
@@ -22,6 +58,7 @@ namespace paddock::server {
 struct Purge {
   std::vector<std::string> snapshots;  // names; removed first
   std::vector<std::string> logs;       // names; oldest first
+  std::optional<Zxid> first_kept;      // the oldest segment that stays, where older ones go
 };
 struct LogFileSize {
   LogFile file;
@@ -31,7 +68,8 @@ struct LogFileSize {
 Purge choose_purge(const std::vector<LogFileSize>& logs, const std::vector<SnapshotFile>& snapshots,
                    Zxid checkpoint, std::size_t retain_count, std::uint64_t retain_bytes);
 
-// Removes them. Thread: checkpoint thread, once a checkpoint at `checkpoint` is durable. A crash in
+// Removes them. Thread: checkpoint thread, once a checkpoint at `checkpoint` is durable; one below
+// it keeps what is still needed from there on. A crash in
 // between leaves what the next call removes.
 Result<Purge> purge(Env& env, const StorageOptions& options, Zxid checkpoint);
 

@@ -17,16 +17,8 @@ namespace {
 constexpr std::size_t kBufferBytes = 256u << 10;
 constexpr std::int32_t kFileVersion = 2;
 constexpr std::array<std::uint8_t, 5> kEndMark = {0, 0, 0, 1, '/'};  // the ustring "/"
-constexpr std::size_t kStatBytes = 60;
 
-// Nobody may do anything: for a node whose ACL the snapshot does not hold. Replaying the log gives
-// it the right one.
-const Bytes& closed_acl() {
-  static const Bytes acl = encode_acl({Acl{0, Id{"world", "anyone"}}});
-  return acl;
-}
-
-// Jute's encodings from a stream whose every byte goes into an Adler-32.
+// Fields from a stream whose every byte goes into an Adler-32.
 class SnapshotReader {
  public:
   SnapshotReader(SnapshotSource& source, const std::string& path, std::uint32_t field_bytes_max)
@@ -81,6 +73,21 @@ class SnapshotReader {
     return true;
   }
 
+  Result<void> read_body(SnapshotVisitor& visitor, SnapshotInfo& info) {
+    SnapshotBodyReader body(visitor, field_bytes_max_, offset());
+    while (!body.done()) {
+      PADDOCK_TRY(const bool end, at_end());
+      if (end) return damaged("the end of the file inside a field");
+      const auto taken = body.take(ByteView(buffer_).first(filled_).subspan(at_));
+      if (!taken) return of_file(taken.error());
+      at_ += *taken;
+    }
+    info.sessions = body.sessions();
+    info.acls = body.acls();
+    info.nodes = body.nodes();
+    return {};
+  }
+
   // The checksum of all before it, then an end mark.
   Result<void> read_seal() {
     sum_up();
@@ -100,6 +107,13 @@ class SnapshotReader {
   }
 
  private:
+  Error of_file(const Error& error) const {
+    if (error.code != Code::kTooLarge) {
+      return Error{Code::kCorrupt, concat(path_, ", ", error.message)};
+    }
+    return Error{Code::kTooLarge,
+                 concat(path_, ", ", error.message, ". If the file is good, raise jute.maxbuffer")};
+  }
   std::uint64_t offset() const { return before_ + at_; }
 
   void sum_up() {
@@ -124,9 +138,6 @@ class SnapshotReader {
   std::uint32_t adler_ = kAdler32Start;
 };
 
-// The ACL table's numbers while the nodes are read.
-using AclKeys = std::map<std::int64_t, Bytes>;
-
 Result<void> read_header(SnapshotReader& reader) {
   std::array<std::uint8_t, 16> header;
   PADDOCK_TRY_DO(reader.read_raw(header));
@@ -135,75 +146,6 @@ Result<void> read_header(SnapshotReader& reader) {
   const std::uint32_t version = load_be32(header.data() + 4);
   if (version != kFileVersion) return reader.damaged(concat("a snapshot of version ", version));
   return {};
-}
-
-Result<void> read_sessions(SnapshotReader& reader, SnapshotInfo& info, SnapshotVisitor& visitor) {
-  PADDOCK_TRY(const std::int32_t count, reader.read_int());
-  if (count < 0) return reader.damaged(concat(count, " sessions"));
-  for (std::int32_t i = 0; i < count; ++i) {
-    PADDOCK_TRY(const std::int64_t id, reader.read_long());
-    PADDOCK_TRY(const std::int32_t timeout_ms, reader.read_int());
-    PADDOCK_TRY_DO(visitor.on_session(SessionId{id}, timeout_ms));
-  }
-  info.sessions = static_cast<std::uint64_t>(count);
-  return {};
-}
-
-Result<Bytes> read_acl_list(SnapshotReader& reader) {
-  PADDOCK_TRY(const std::int32_t entries, reader.read_int());
-  Bytes encoded;
-  JuteWriter writer(encoded);
-  writer.write_int(entries);
-  Bytes field;
-  for (std::int32_t i = 0; i < entries; ++i) {
-    PADDOCK_TRY(const std::int32_t perms, reader.read_int());
-    writer.write_int(perms);
-    for (int text = 0; text < 2; ++text) {  // scheme, id
-      PADDOCK_TRY(const bool some, reader.read_field(field));
-      writer.write_buffer(some ? std::optional(ByteView(field)) : std::nullopt);
-    }
-  }
-  JuteReader check(encoded);
-  if (const auto acl = read_acl(check); !acl) return reader.damaged(acl.error().message);
-  return encoded;
-}
-
-Result<AclKeys> read_acls(SnapshotReader& reader, SnapshotInfo& info) {
-  PADDOCK_TRY(const std::int32_t count, reader.read_int());
-  if (count < 0) return reader.damaged(concat(count, " ACLs"));
-  AclKeys keys;
-  for (std::int32_t i = 0; i < count; ++i) {
-    PADDOCK_TRY(const std::int64_t key, reader.read_long());
-    PADDOCK_TRY(keys[key], read_acl_list(reader));
-  }
-  info.acls = static_cast<std::uint64_t>(count);
-  return keys;
-}
-
-AclBytes acl_for(const AclKeys& keys, std::int64_t key) {
-  if (key == kOpenAclKey) return open_acl();
-  const auto found = keys.find(key);
-  return AclBytes{found == keys.end() ? ByteView(closed_acl()) : ByteView(found->second)};
-}
-
-Result<void> read_nodes(SnapshotReader& reader, const AclKeys& acls, SnapshotInfo& info,
-                        SnapshotVisitor& visitor) {
-  Bytes path, data;
-  for (;;) {
-    PADDOCK_TRY(const bool has_path, reader.read_field(path));
-    if (!has_path) return reader.damaged("a node without a path");
-    if (as_chars(path) == "/") return {};
-    PADDOCK_TRY(const bool has_data, reader.read_field(data));
-    PADDOCK_TRY(const std::int64_t acl_key, reader.read_long());
-    std::array<std::uint8_t, kStatBytes> stat_bytes;
-    PADDOCK_TRY_DO(reader.read_raw(stat_bytes));
-    JuteReader stat_reader(stat_bytes);
-    PADDOCK_TRY(const StatPersisted stat, read_stat_persisted(stat_reader));
-    const auto seen = visitor.on_node(as_chars(path), stat, acl_key, acl_for(acls, acl_key),
-                                      has_data ? std::optional(ByteView(data)) : std::nullopt);
-    if (!seen) return reader.damaged(seen.error().message);
-    ++info.nodes;
-  }
 }
 
 // Sections that a later release added; an earlier one's file ends before them.
@@ -227,23 +169,6 @@ Result<void> read_last_processed(SnapshotReader& reader, SnapshotInfo& info) {
   info.last_processed = Zxid{zxid};
   return reader.read_seal();
 }
-
-class TreeLoader final : public SnapshotVisitor {
- public:
-  explicit TreeLoader(DataTree& tree) : tree_(tree) {}
-
-  Result<void> on_session(SessionId id, std::int32_t timeout_ms) override {
-    tree_.load_session(id, timeout_ms);
-    return {};
-  }
-  Result<void> on_node(std::string_view path, const StatPersisted& stat, std::int64_t, AclBytes acl,
-                       std::optional<ByteView> data) override {
-    return tree_.load_node(path, stat, acl, data);
-  }
-
- private:
-  DataTree& tree_;
-};
 
 // Collects bytes into large writes, and sums them up.
 class SnapshotWriter {
@@ -303,14 +228,11 @@ Result<void> write_nodes(SnapshotWriter& writer, const DataTree& tree) {
   Result<void> written;
   tree.for_each_node([&](std::string_view path, const Znode& node) {
     if (!written) return;
-    JuteWriter& to = writer.fields();
-    to.write_string(path);
-    to.write_buffer(tree.data_of(node).get());
-    to.write_long(acl_key_of(*tree.acl_of(node)));
-    write(to, tree.persisted_stat_of(node));
+    write_snapshot_node(writer.fields(), path, tree.data_of(node).get(),
+                        acl_key_of(*tree.acl_of(node)), tree.persisted_stat_of(node));
     written = writer.flush_if_full();
   });
-  writer.fields().write_string("/");
+  writer.fields().write_string(kSnapshotEndPath);
   return written;
 }
 
@@ -394,9 +316,7 @@ Result<SnapshotInfo> read_snapshot(Env& env, const std::string& path,
   SnapshotReader reader(*source, path, field_bytes_max);
   SnapshotInfo info;
   PADDOCK_TRY_DO(read_header(reader));
-  PADDOCK_TRY_DO(read_sessions(reader, info, visitor));
-  PADDOCK_TRY(const AclKeys acls, read_acls(reader, info));
-  PADDOCK_TRY_DO(read_nodes(reader, acls, info, visitor));
+  PADDOCK_TRY_DO(reader.read_body(visitor, info));
   PADDOCK_TRY_DO(reader.read_seal());
   PADDOCK_TRY(bool end, reader.at_end());
   if (end) return info;

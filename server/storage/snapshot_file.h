@@ -6,10 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "common/acl.h"
 #include "common/env.h"
 #include "common/ids.h"
 #include "common/result.h"
+#include "server/storage/snapshot_body.h"
 #include "server/tree/data_tree.h"
 
 namespace paddock::server {
@@ -45,17 +45,6 @@ struct SnapshotInfo {
   std::uint64_t sessions = 0, acls = 0, nodes = 0;
   std::optional<SnapshotDigest> digest;  // since 3.6
   std::optional<Zxid> last_processed;    // since 3.9
-};
-
-// What a snapshot holds, as it is read. The views last for the call.
-class SnapshotVisitor {
- public:
-  virtual ~SnapshotVisitor() = default;
-  virtual Result<void> on_session(SessionId id, std::int32_t timeout_ms) = 0;
-  // The root's path is "". `acl_key` is ZooKeeper's number for the ACL.
-  virtual Result<void> on_node(std::string_view path, const StatPersisted& stat,
-                               std::int64_t acl_key, AclBytes acl,
-                               std::optional<ByteView> data) = 0;
 };
 
 // Reads a whole snapshot in bounded memory and checks every seal. Code::kCorrupt with file and byte

@@ -21,13 +21,14 @@ struct StorageOptions {
   std::string data_log_dir;  // holds version-2/log.*; may be the same
   std::uint64_t segment_bytes = 64u << 20;  // preAllocSize
   std::uint64_t segment_bytes_max = 0;      // txnLogSizeLimitInKb; 0: no limit but the segment's
-  // One of several servers: what its leader says about sessions is waited for, and its epochs count.
+  // One of several servers: what its leader says about sessions is waited for, and its epochs
+  // count.
   bool in_ensemble = false;
-  bool force_sync = true;                   // forceSync
-  bool trust_empty_snapshot = false;        // snapshot.trust.empty
-  bool auto_create_db = true;               // db.autocreate
-  bool auto_create_dirs = true;             // datadir.autocreate
-  std::size_t purge_retain_count = 3;       // autopurge.snapRetainCount: log segments kept
+  bool force_sync = true;                       // forceSync
+  bool trust_empty_snapshot = false;            // snapshot.trust.empty
+  bool auto_create_db = true;                   // db.autocreate
+  bool auto_create_dirs = true;                 // datadir.autocreate
+  std::size_t purge_retain_count = 3;           // autopurge.snapRetainCount: log segments kept
   std::uint64_t purge_retain_bytes = 1u << 30;  // logs older than the checkpoint kept at the most
   CheckpointOptions checkpoint = {};
 };

@@ -199,7 +199,76 @@ Result<bool> whole_but_for_length(LogSource& source, std::uint64_t offset, std::
 constexpr Zxid kAnyAbove{INT64_MIN};
 constexpr Zxid kAnyBelow{INT64_MAX};
 
+// Behind the last byte that is not zero, looked for from the end.
+Result<std::uint64_t> end_of_content_backwards(LogSource& source) {
+  for (std::uint64_t end = source.size(); end > 0;) {
+    const std::uint64_t start = end > kWindowBytes ? end - kWindowBytes : 0;
+    PADDOCK_TRY(const ByteView block, source.read(start, static_cast<std::size_t>(end - start)));
+    for (std::size_t i = block.size(); i > 0; --i) {
+      if (block[i - 1] != 0) return start + i;
+    }
+    end = start;
+  }
+  return std::uint64_t{0};
+}
+
+// From a record on to the last one that follows it without a break. Nullopt if they do not fill the
+// file: then it was no record, or what stands behind is a torn tail.
+Result<std::optional<Zxid>> last_from(LogSource& source, std::uint64_t at,
+                                      std::uint64_t content_end, std::uint32_t txn_bytes_max) {
+  std::optional<Zxid> last;
+  for (;;) {
+    PADDOCK_TRY(const Record record, read_record(source, at, txn_bytes_max));
+    if (record.found != Found::kRecord) return at == content_end ? last : std::nullopt;
+    if (last && record.zxid <= *last) return std::optional<Zxid>();
+    last = record.zxid;
+    at = record.end;
+  }
+}
+
+// Record by record, for a file whose end says nothing.
+Result<std::optional<Zxid>> last_of_all(Env& env, const std::string& path, Zxid below,
+                                        std::uint32_t txn_bytes_max) {
+  PADDOCK_TRY(TxnLogReader reader, TxnLogReader::open_file(env, path, txn_bytes_max));
+  std::optional<Zxid> last;
+  for (;;) {
+    PADDOCK_TRY(const bool more, reader.next());
+    if (!more || reader.zxid() >= below) return last;
+    last = reader.zxid();
+  }
+}
+
 }  // namespace
+
+Result<std::optional<Zxid>> last_in_segment(Env& env, const std::string& folder,
+                                            const LogFile& file, Zxid below,
+                                            std::uint32_t txn_bytes_max) {
+  const std::string path = concat(folder, "/", file.name);
+  PADDOCK_TRY(LogSource source, LogSource::open(env, path));
+  PADDOCK_TRY(const std::uint64_t content_end, end_of_content_backwards(source));
+  PADDOCK_TRY(const Record first, read_record(source, kTxnLogHeaderBytes, txn_bytes_max));
+  if (first.found == Found::kNothing || content_end <= kTxnLogHeaderBytes) {
+    return std::optional<Zxid>();
+  }
+  if (first.found != Found::kRecord || first.zxid != file.first) {
+    return Error{Code::kCorrupt, concat(path, ": does not begin with transaction 0x",
+                                        hex(file.first), ", as its name says")};
+  }
+  for (std::uint64_t back = kWindowBytes;; back *= 4) {
+    const bool all = content_end <= kTxnLogHeaderBytes + back;
+    const std::uint64_t from = all ? kTxnLogHeaderBytes : content_end - back;
+    PADDOCK_TRY(
+        const std::optional<std::uint64_t> found,
+        find_record(source, from, content_end, Zxid{file.first.value - 1}, below, txn_bytes_max));
+    if (!found && !all) continue;
+    if (!found) break;
+    PADDOCK_TRY(const std::optional<Zxid> last,
+                last_from(source, *found, content_end, txn_bytes_max));
+    if (last && *last < below) return last;
+    break;
+  }
+  return last_of_all(env, path, below, txn_bytes_max);
+}
 
 std::string log_file_name(Zxid first) {
   return concat("log.", hex(first));

@@ -22,6 +22,13 @@ struct LogFile {
 Result<std::vector<LogFile>> list_log_files(Env& env, const std::string& folder);
 std::string log_file_name(Zxid first);
 
+// The last record of a segment that another one follows, whose records are all below `below`;
+// nullopt if it has none. Reads only the end of the file, and its first record, where that is
+// enough. Code::kCorrupt where the file is damaged, or does not begin with what its name says.
+Result<std::optional<Zxid>> last_in_segment(Env& env, const std::string& folder,
+                                            const LogFile& file, Zxid below,
+                                            std::uint32_t txn_bytes_max);
+
 // Whether a history may go from `previous` to `next`: within an epoch without a gap, and a new
 // epoch from its first transaction. 0 is before everything.
 bool follows(Zxid previous, Zxid next);

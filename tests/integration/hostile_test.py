@@ -249,9 +249,9 @@ class Hostile(unittest.TestCase):
             self.assertEqual(deaf.call(add_watch, raw_client.ustring(path) +
                                        struct.pack(">i", persistent_recursive)).error, 0)
             changes = raw_client.multi([(raw_client.SET_DATA, raw_client.set_data(path, b""))] * 1000)
-            for _ in range(300):  # 75 MB of events
+            for _ in range(800):  # 200 MB of events
                 self.assertEqual(writer.call(raw_client.MULTI, changes).error, 0)
-            self.assert_memory_has_not_moved(growth_max=40 * MIB)
+            self.assert_memory_has_not_moved(growth_max=80 * MIB)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,7 @@ class LogThreadTest : public testing::Test {
       story_ +=
           concat("tree ", hex(static_cast<std::uint64_t>(replaced->tree->last_zxid().value)), "; ");
       tree_->take_over(std::move(*replaced->tree));
+      checkpoints_->tree_replaced();
       return;
     }
     const CoreEvent& event = std::get<CoreEvent>(mail);
@@ -213,6 +214,24 @@ TEST_F(LogThreadTest, ACheckpointOfATreeThatIsReplacedIsDropped) {
   put(InstallTree{next_ticket(), std::move(snapshot)});
   settle();
   EXPECT_EQ(checkpoints_->zxid(), Zxid{2});
+  EXPECT_EQ(tree_->find("/n1"), nullptr);
+}
+
+// The core may be about to offer, or the server to stop, before it hears of the new tree.
+TEST_F(LogThreadTest, WhatIsOfferedOfTheTreeOfBeforeIsDroppedUntilTheCoreHasTheNewOne) {
+  append(Zxid{1}, 9);
+  settle();
+  apply(Zxid{1}, 9);
+  auto snapshot = std::make_unique<DataTree>(TreeOptions{});
+  snapshot->finish_load(Zxid{2});
+  put(InstallTree{next_ticket(), std::move(snapshot)});
+  log_->stop();
+  EXPECT_FALSE(checkpoints_->is_free());
+  checkpoints_->offer(tree_->take_dirty());
+  apply(Zxid{10}, 1);
+  stop();
+  start();
+  EXPECT_EQ(tree_->last_zxid(), Zxid{2});
   EXPECT_EQ(tree_->find("/n1"), nullptr);
 }
 

@@ -93,6 +93,16 @@ TEST_F(EnsembleOptionsTest, TakesWhatAnOperatorSets) {
   EXPECT_EQ(loaded.observer_master_port, 2191);
 }
 
+TEST_F(EnsembleOptionsTest, BeatsFasterThanTicksAndNeverSlower) {
+  EXPECT_EQ(ensemble(kLimits + kThree).timing.heartbeat, Millis{250});
+  EXPECT_EQ(ensemble(kLimits + kThree).timing.heartbeat_timeout, Millis{2000});
+  const std::string quick = "tickTime=100\n";  // syncLimit is 500 ms
+  EXPECT_EQ(ensemble(kLimits + kThree + quick).timing.heartbeat_timeout, Millis{500});
+  EXPECT_EQ(ensemble(kLimits + kThree + quick).timing.heartbeat, Millis{166});
+  EXPECT_EQ(ensemble(kLimits + kThree + "paddock.heartbeatInterval=0\n").timing.heartbeat,
+            Millis{0});
+}
+
 TEST_F(EnsembleOptionsTest, NeverSendsVotesRarerThanAtFirst) {
   const EnsembleOptions loaded =
       ensemble(kLimits + kThree +

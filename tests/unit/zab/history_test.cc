@@ -47,6 +47,19 @@ TEST(History, TakesTheNextCounterOrTheFirstOfALaterEpoch) {
   EXPECT_TRUE(History().follows(zxid(0, 1)));
 }
 
+TEST(History, TakesWholeSpansOfAnEpoch) {
+  History history(zxid(1, 7));
+  history.append_span(zxid(1, 8), zxid(1, 20));
+  history.append_span(zxid(1, 21), zxid(1, 21));
+  history.append_span(zxid(4, 1), zxid(4, 0xffffffff));
+  EXPECT_EQ(history.describe(),
+            "after 0x100000007: 0x100000008-0x100000015 0x400000001-0x4ffffffff");
+  EXPECT_TRUE(history.contains(zxid(1, 15)));
+  EXPECT_DEATH(history.append_span(zxid(5, 2), zxid(5, 3)), "follows");
+  EXPECT_DEATH(history.append_span(zxid(5, 1), zxid(6, 3)), "epoch");
+  EXPECT_DEATH(history.append_span(zxid(5, 1), zxid(5, 0)), "first <= last");
+}
+
 TEST(History, LetsNoEpochRunIntoTheNext) {
   const History full(zxid(2, 0xffffffff));
   EXPECT_FALSE(full.follows(zxid(3, 0)));

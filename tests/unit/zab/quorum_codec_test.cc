@@ -285,6 +285,23 @@ TEST(QuorumCodec, ReadsALearnersFirstPacketInItsOlderForms) {
   EXPECT_THAT(text(0), HasSubstr("long of 8 bytes"));
 }
 
+// A Java server reads up to the configuration's version, and so learns nothing of it.
+TEST(QuorumCodec, TellsOfHeartbeatsBehindWhatZooKeeperReads) {
+  const LearnerInfo silent{.accepted_epoch = Epoch{1}, .sid = ServerId{2}};
+  LearnerInfo beating = silent;
+  beating.heartbeat = Millis{250};
+  const Bytes plain = encoded(silent), longer = encoded(beating);
+  ASSERT_EQ(longer.size(), plain.size() + 8);
+  EXPECT_EQ(shown(longer), shown(plain) + " heartbeat=250ms");
+  const LeaderInfo answer{.epoch = Epoch{1}, .heartbeat = Millis{250}};
+  EXPECT_EQ(shown(encoded(answer)),
+            shown(encoded(LeaderInfo{.epoch = Epoch{1}})) + " heartbeat=250ms");
+  // What somebody else puts there means nothing.
+  Bytes other = longer;
+  other[other.size() - 4 - 8] ^= 1;  // before authinfo
+  EXPECT_EQ(shown(other), shown(plain));
+}
+
 TEST(QuorumCodec, LeavesAloneWhatATypeDoesNotDefine) {
   const Bytes more = raw("ffff");
   EXPECT_EQ(shown(packet(4, 7, more)), "COMMIT zxid=0x7");

@@ -1,0 +1,220 @@
+#include <gtest/gtest.h>
+
+#include "tests/unit/core/core_ensemble.h"
+
+namespace paddock::server {
+namespace {
+
+using test::create_record;
+using Texts = std::vector<std::string>;
+
+class CoreEnsembleTest : public testing::Test {
+ protected:
+  // Server 3 leads: nobody has anything, and its id is the largest.
+  void SetUp() override { ASSERT_EQ(ensemble_.leader(), 3); }
+
+  void expect_equal_trees() {
+    for (int server = 2; server <= 3; ++server) {
+      EXPECT_EQ(ensemble_.tree(server).last_zxid(), ensemble_.tree(1).last_zxid());
+      EXPECT_EQ(ensemble_.tree(server).digest(), ensemble_.tree(1).digest());
+    }
+  }
+
+  CoreEnsemble ensemble_;
+};
+
+TEST_F(CoreEnsembleTest, AnswersAWriteWhereItWasAskedAndAppliesItEverywhere) {
+  const SessionId session = ensemble_.new_session(1, 7);
+  ensemble_.request(1, 7, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  EXPECT_EQ(ensemble_.take(1), Texts{"7: xid=1 err=0"});
+  EXPECT_TRUE(ensemble_.take(2).empty());
+  EXPECT_TRUE(ensemble_.take(3).empty());
+  for (int server = 1; server <= 3; ++server) {
+    EXPECT_NE(ensemble_.tree(server).find("/a"), nullptr) << server;
+    EXPECT_EQ(ensemble_.tree(server).session_timeout(session), 10000) << server;
+  }
+  expect_equal_trees();
+}
+
+TEST_F(CoreEnsembleTest, AnswersAFailedWriteOfAFollowersClientWithItsError) {
+  const SessionId session = ensemble_.new_session(1, 7);
+  ensemble_.send(1, 7, session, 1, OpCode::kDelete, test::path_version_record("/none", -1));
+  ensemble_.send(1, 7, session, 2, OpCode::kCreate, create_record({.path = "/a"}));
+  ensemble_.run();
+  EXPECT_EQ(ensemble_.take(1), (Texts{"7: xid=1 err=-101", "7: xid=2 err=0"}));
+}
+
+TEST_F(CoreEnsembleTest, TellsItsConfigurationAsANode) {
+  for (int server = 1; server <= 3; ++server) {
+    const Znode* config = ensemble_.tree(server).find("/zookeeper/config");
+    ASSERT_NE(config, nullptr);
+    EXPECT_EQ(as_chars(ensemble_.tree(server).data_of(*config).bytes()),
+              "server.1=127.0.0.1:2001:3001:participant\nserver.2=127.0.0.1:2002:3002:participant\n"
+              "server.3=127.0.0.1:2003:3003:participant\nversion=0");
+  }
+}
+
+TEST_F(CoreEnsembleTest, AnswersSyncOnAFollowerBehindTheSessionsWrites) {
+  const SessionId session = ensemble_.new_session(2, 7);
+  ensemble_.send(2, 7, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  ensemble_.send(2, 7, session, 2, OpCode::kSync, test::path_record("/a"));
+  ensemble_.send(2, 7, session, 3, OpCode::kCreate, create_record({.path = "/b"}));
+  ensemble_.run();
+  EXPECT_EQ(ensemble_.take(2), (Texts{"7: xid=1 err=0", "7: xid=2 err=0", "7: xid=3 err=0"}));
+}
+
+TEST_F(CoreEnsembleTest, LetsNoSyncBeAnsweredByALeaderThatNoQuorumConfirms) {
+  const SessionId session = ensemble_.new_session(3, 7);
+  ensemble_.hold(3);
+  ensemble_.request(3, 7, session, 1, OpCode::kSync, test::path_record("/"));
+  EXPECT_TRUE(ensemble_.take(3).empty());
+  ensemble_.release(3);
+  EXPECT_EQ(ensemble_.take(3), Texts{"7: xid=1 err=0"});
+}
+
+TEST_F(CoreEnsembleTest, RefusesALoneCheckOnAFollowerInItsTurn) {
+  const SessionId session = ensemble_.new_session(1, 7);
+  ensemble_.send(1, 7, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  ensemble_.send(1, 7, session, 2, OpCode::kCheck, test::path_version_record("/a", 0));
+  ensemble_.send(1, 7, session, 3, OpCode::kDelete, test::path_version_record("/a", -1));
+  ensemble_.run();
+  EXPECT_EQ(ensemble_.take(1), (Texts{"7: xid=1 err=0", "7: xid=2 err=-6", "7: xid=3 err=0"}));
+}
+
+TEST_F(CoreEnsembleTest, MovesASessionBetweenServersAndCutsOffTheOlderConnection) {
+  const SessionId session = ensemble_.new_session(3, 7);
+  ensemble_.connect(1, 8, session);
+  EXPECT_EQ(ensemble_.take(1), Texts{"8: attached timeout=10000"});
+  EXPECT_EQ(ensemble_.take(3), Texts{"7: closed, its session has attached to another server"});
+  ensemble_.connect(2, 9, session);
+  EXPECT_EQ(ensemble_.take(2), Texts{"9: attached timeout=10000"});
+  // Server 1 knows nothing of it, and the leader does.
+  ensemble_.request(1, 8, session, 1, OpCode::kCreate, create_record({.path = "/late"}));
+  EXPECT_EQ(ensemble_.take(1), Texts{"8: closed, its session has moved"});
+  EXPECT_EQ(ensemble_.tree(3).find("/late"), nullptr);
+  ensemble_.request(2, 9, session, 2, OpCode::kCreate, create_record({.path = "/mine"}));
+  EXPECT_EQ(ensemble_.take(2), Texts{"9: xid=2 err=0"});
+}
+
+TEST_F(CoreEnsembleTest, RefusesASessionThatTheLeaderDoesNotKnow) {
+  ensemble_.connect(1, 8, SessionId{12345});
+  EXPECT_EQ(ensemble_.take(1), Texts{"8: refused"});
+  ensemble_.connect(3, 8, SessionId{12345});
+  EXPECT_EQ(ensemble_.take(3), Texts{"8: refused"});
+}
+
+TEST_F(CoreEnsembleTest, ExpiresAFollowersSessionOnlyOnceItIsSilent) {
+  const SessionId silent = ensemble_.new_session(1, 7, 4000);
+  const SessionId alive = ensemble_.new_session(1, 8, 4000);
+  ensemble_.request(1, 7, silent, 1, OpCode::kCreate, create_record({.path = "/e", .flags = 1}));
+  EXPECT_EQ(ensemble_.take(1), Texts{"7: xid=1 err=0"});
+  for (int i = 0; i < 10; ++i) {
+    ensemble_.advance(Millis{1000});
+    ensemble_.touch(1, alive);
+  }
+  EXPECT_EQ(ensemble_.take(1), Texts{"7: closed, its session expired"});
+  expect_equal_trees();
+  EXPECT_EQ(ensemble_.tree(2).find("/e"), nullptr);
+  EXPECT_EQ(ensemble_.tree(2).session_timeout(silent), std::nullopt);
+  EXPECT_EQ(ensemble_.tree(2).session_timeout(alive), 4000);
+}
+
+TEST_F(CoreEnsembleTest, GivesEverySessionItsFullTimeoutUnderANewLeader) {
+  const SessionId session = ensemble_.new_session(1, 7, 4000);
+  ensemble_.advance(Millis{3000});
+  ensemble_.kill(3);
+  ASSERT_EQ(ensemble_.leader(), 2);
+  EXPECT_EQ(ensemble_.take(1), Texts{"all: closed"});
+  ensemble_.advance(Millis{3000});
+  ensemble_.connect(2, 8, session, 4000);
+  EXPECT_EQ(ensemble_.take(2), (Texts{"all: closed", "8: attached timeout=4000"}));
+}
+
+TEST_F(CoreEnsembleTest, ServesOnUnderANewLeaderWithAllThatWasAcknowledged) {
+  const SessionId session = ensemble_.new_session(1, 7);
+  ensemble_.request(1, 7, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  ensemble_.kill(3);
+  ASSERT_EQ(ensemble_.leader(), 2);
+  (void)ensemble_.take(1);
+  ensemble_.connect(1, 8, session);
+  ensemble_.request(1, 8, session, 2, OpCode::kCreate, create_record({.path = "/b"}));
+  EXPECT_EQ(ensemble_.take(1), (Texts{"8: attached timeout=10000", "8: xid=2 err=0"}));
+  EXPECT_NE(ensemble_.tree(2).find("/a"), nullptr);
+  EXPECT_NE(ensemble_.tree(2).find("/b"), nullptr);
+  EXPECT_EQ(ensemble_.tree(2).last_zxid().epoch(), Epoch{2});
+}
+
+TEST_F(CoreEnsembleTest, ServesNobodyWithoutAQuorum) {
+  const SessionId session = ensemble_.new_session(3, 7);
+  ensemble_.kill(1);
+  ensemble_.kill(2);
+  ensemble_.advance(Millis{10000});
+  EXPECT_EQ(ensemble_.take(3), Texts{"all: closed"});
+  EXPECT_EQ(ensemble_.core(3).role(), zab::Role::kLooking);
+  ensemble_.connect(3, 8, session);
+  ensemble_.connect(3, 9);
+  EXPECT_EQ(ensemble_.take(3), (Texts{"8: closed, this server has no leader and serves nobody",
+                                      "9: closed, this server has no leader and serves nobody"}));
+}
+
+TEST_F(CoreEnsembleTest, BearsASilentPeerUntilSyncLimit) {
+  ensemble_.hold(3);
+  ensemble_.advance(Millis{4000});
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kFollowing);
+  EXPECT_EQ(ensemble_.core(3).role(), zab::Role::kLeading);
+  ensemble_.advance(Millis{4000});
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kLooking);
+  EXPECT_EQ(ensemble_.core(3).role(), zab::Role::kLooking);
+}
+
+TEST(CoreEnsembleHeartbeat, GivesUpASilentPeerLongBeforeSyncLimit) {
+  CoreEnsemble ensemble(
+      {.tick = Millis{1000}, .heartbeat = Millis{250}, .heartbeat_timeout = Millis{1000}});
+  ASSERT_EQ(ensemble.leader(), 3);
+  ensemble.advance(Millis{20000});  // nobody is silent
+  EXPECT_EQ(ensemble.leader(), 3);
+  EXPECT_EQ(ensemble.tree(3).last_zxid().epoch(), ensemble.tree(1).last_zxid().epoch());
+  ensemble.hold(3);
+  ensemble.advance(Millis{2000});
+  EXPECT_EQ(ensemble.core(1).role(), zab::Role::kLooking);
+  EXPECT_EQ(ensemble.core(2).role(), zab::Role::kLooking);
+  EXPECT_EQ(ensemble.core(3).role(), zab::Role::kLooking);
+}
+
+TEST_F(CoreEnsembleTest, ClosesASessionOfAFollowersClientWithItsEphemerals) {
+  const SessionId session = ensemble_.new_session(2, 7);
+  ensemble_.request(2, 7, session, 1, OpCode::kCreate, create_record({.path = "/e", .flags = 1}));
+  ensemble_.request(2, 7, session, 2, OpCode::kCloseSession);
+  EXPECT_EQ(ensemble_.take(2), (Texts{"7: xid=1 err=0", "7: xid=2 err=0 close"}));
+  expect_equal_trees();
+  EXPECT_EQ(ensemble_.tree(1).find("/e"), nullptr);
+  EXPECT_EQ(ensemble_.tree(1).session_count(), 0u);
+}
+
+TEST_F(CoreEnsembleTest, MakesNoSessionForAClientThatHasGoneMeanwhile) {
+  ensemble_.hold(1);
+  ensemble_.connect(1, 7);
+  ensemble_.disconnect(1, 7, {});
+  ensemble_.release(1);
+  EXPECT_TRUE(ensemble_.take(1).empty());
+  // It is there, and expires as any other that is not heard from.
+  EXPECT_EQ(ensemble_.tree(3).session_count(), 1u);
+  ensemble_.advance(Millis{12000});
+  EXPECT_EQ(ensemble_.tree(3).session_count(), 0u);
+}
+
+TEST_F(CoreEnsembleTest, BeginsNothingNewWhileItDrains) {
+  const SessionId session = ensemble_.new_session(3, 7);
+  ensemble_.hold(3);
+  ensemble_.request(3, 7, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  ensemble_.core(3).drain();
+  ensemble_.request(3, 7, session, 2, OpCode::kCreate, create_record({.path = "/b"}));
+  EXPECT_EQ(ensemble_.core(3).outstanding(), 1u);
+  ensemble_.release(3);
+  EXPECT_EQ(ensemble_.take(3), Texts{"7: xid=1 err=0"});
+  EXPECT_EQ(ensemble_.core(3).outstanding(), 0u);
+  EXPECT_EQ(ensemble_.tree(3).find("/b"), nullptr);
+}
+
+}  // namespace
+}  // namespace paddock::server
