@@ -39,12 +39,6 @@ Result<zab::Member> read_member(const Setting& setting) {
     return Error{member.error().code,
                  concat(setting.where, ": ", printable(member.error().message, 1024))};
   }
-  for (const zab::Member::Address& address : member->addresses) {
-    if (address.quorum.host.size() > kHostBytesMax) {
-      return refusal(setting, concat("the host has ", address.quorum.host.size(),
-                                     " bytes; names and addresses have at most ", kHostBytesMax));
-    }
-  }
   return member;
 }
 

@@ -176,6 +176,7 @@ void CoreThread::replace_tree(DataTree&& tree) {
   tree_.take_over(std::move(tree));
   shared_.last_zxid.store(tree_.last_zxid().value, std::memory_order_release);
   shared_.readers.unlock_writer();
+  checkpoints_.tree_replaced();
   core_.tree_replaced();
   tree_is_committed_ = false;
   checkpoint_zxid_ = digest_zxid_ = tree_.last_zxid();
@@ -193,8 +194,7 @@ void CoreThread::apply() {
   shared_.last_zxid.store(tree_.last_zxid().value, std::memory_order_release);
   distribute();
   if (core_.role() != zab::Role::kLooking) {
-    tree_is_committed_ = true;
-    offer_checkpoint();
+    offer_checkpoint(!std::exchange(tree_is_committed_, true));
   }
   shared_.readers.unlock_writer();
   note_digest();
@@ -234,9 +234,11 @@ void CoreThread::wake_io() {
   }
 }
 
-void CoreThread::offer_checkpoint() {
+// The first one after the start is not waited for where there is none yet: a learner may need it.
+void CoreThread::offer_checkpoint(bool first) {
   const std::int64_t txns = tree_.last_zxid().value - checkpoint_zxid_.value;
-  const bool due = tree_.dirty().bytes >= kDirtyBytesMax || txns >= due_.txns ||
+  const bool due = (first && peers_ != nullptr && !checkpoints_.zxid()) ||
+                   tree_.dirty().bytes >= kDirtyBytesMax || txns >= due_.txns ||
                    (due_.log_bytes > 0 && log_bytes_ >= due_.log_bytes);
   if (!due || !checkpoints_.is_free()) return;
   log_bytes_ = 0;

@@ -63,7 +63,7 @@ class CoreThread {
   void apply();
   void distribute();
   void wake_io();
-  void offer_checkpoint();
+  void offer_checkpoint(bool first);
   void note_digest();
   std::chrono::steady_clock::time_point next_wakeup() const;
 

@@ -62,14 +62,13 @@ Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, cons
                 static_cast<ElectionEvents&>(*this)),
       quorum_(std::in_place, loop_, *lookup_, quorum_options(options, frame_bytes_max),
               static_cast<QuorumEvents&>(*this)),
-      feeds_(
-          storage.env, storage.options, storage.checkpoints, storage.log,
-          [this](zab::LinkId link) {
-            boost::asio::post(loop_, [this, link] {
-              if (quorum_) quorum_->resume(link);
-            });
-          },
-          {.snapshots = static_cast<std::size_t>(options.snapshots_at_once)}) {
+      feeds_(storage.env, storage.options, storage.checkpoints, storage.log,
+             [this](zab::LinkId link) {
+               boost::asio::post(loop_, [this, link] {
+                 if (quorum_) quorum_->resume(link);
+               });
+             },
+             {.snapshots = static_cast<std::size_t>(options.snapshots_at_once)}) {
   PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
 }
 
@@ -144,6 +143,11 @@ void Peers::carry_out(zab::Close& close) {
 }
 
 void Peers::carry_out(zab::Send& send) {
+  if (const auto* diff = std::get_if<zab::Diff>(&send.message)) {
+    log_sync(send.link, "DIFF up to", diff->zxid);
+  } else if (const auto* trunc = std::get_if<zab::Trunc>(&send.message)) {
+    log_sync(send.link, "TRUNC to", trunc->zxid);
+  }
   quorum_->send(send.link, std::move(send.message));
 }
 
@@ -159,12 +163,20 @@ void Peers::carry_out(zab::SendSnapshot& snapshot) {
     inbox_.emplace_back(zab::LinkClosed{snapshot.link});
     return;
   }
+  log_sync(snapshot.link, "SNAP of", start->zxid);
   quorum_->send(snapshot.link, zab::Snap{start->zxid});
   quorum_->send_snapshot(snapshot.link, std::move(start->feed));
   if (start->zxid < snapshot.upto) {
     zab::SendHistory rest{snapshot.link, start->zxid, snapshot.upto};
     carry_out(rest);
   }
+}
+
+void Peers::log_sync(zab::LinkId link, std::string_view how, Zxid zxid) const {
+  const std::optional<LinkStatus> status = quorum_->link(link);
+  LOG(INFO) << "synchronizing the learner of quorum link " << link.value << ", "
+            << (status ? status->remote : "gone") << ": " << how << " zxid=0x"
+            << hex(static_cast<std::uint64_t>(zxid.value));
 }
 
 // --- in ---

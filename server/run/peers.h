@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -79,6 +80,7 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   void carry_out(zab::Send& send);
   void carry_out(zab::SendHistory& history);
   void carry_out(zab::SendSnapshot& snapshot);
+  void log_sync(zab::LinkId link, std::string_view how, Zxid zxid) const;
 
   const EnsembleOptions options_;
   const std::uint32_t field_bytes_max_;  // of a snapshot that comes in

@@ -236,7 +236,7 @@ TEST_F(EnsembleOptionsTest, RefusesBadLinesWithTheirPlace) {
 TEST_F(EnsembleOptionsTest, RefusesHostsThatNoNameServerCouldKnow) {
   const std::string host(254, 'h');
   EXPECT_THAT(refused_as_one(concat("server.1=", host, ":1:2\n")),
-              HasSubstr("the host has 254 bytes; names and addresses have at most 253"));
+              HasSubstr("a host of 254 bytes: no name is longer than 253"));
   EXPECT_THAT(refused_as_one(concat("clientPortAddress=", host, "\n")),
               HasSubstr("a host name or address of at most 253 bytes is expected"));
 }
