@@ -381,6 +381,9 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   tree.apply(*txn, want_changes, applied);
   for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
   if (applied.digest_differs) report_mismatch(*txn, actions);
+  if (delivered.zxid.value % NotedDigest::kInterval == 0) {
+    actions.digests.push_back({delivered.zxid, tree.digest()});
+  }
   if (learns()) {
     answer_forwarded(*txn, actions);
   } else {
