@@ -7,14 +7,13 @@ to no server, or fails with ZooKeeper 3.8.0 (SERVER=zookeeper) too.
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import stand_in
-from paddock_process import chosen_server, die_with_parent, end_on_sigterm, free_port_range
+from paddock_process import chosen_server, end_on_sigterm, free_port_range
 
 PACKAGE = "github.com/samuel/go-zookeeper"
 SOURCE = "/usr/share/gocode/src/" + PACKAGE
@@ -45,15 +44,14 @@ class GoClient(unittest.TestCase):
             jar = os.path.join(folder, "contrib/fatjar/zookeeper-0-fatjar.jar")  # must be there
             os.makedirs(os.path.dirname(jar))
             open(jar, "w").close()
-            result = subprocess.run(
+            code, output = stand_in.run(
                 ["go", "test", "-vet=off", "-timeout", "500s", "-v",
                  "-run", "^Test(%s)$" % "|".join(TESTS), "."],
-                cwd=os.path.join(package, "zk"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, preexec_fn=die_with_parent, env=stand_in.environment(
+                os.path.join(package, "zk"), stand_in.environment(
                     PROPERTIES, TMPDIR=folder, ZOOKEEPER_PATH=folder, GO111MODULE="off",
                     GOPATH=folder, GOFLAGS="", GOCACHE=os.path.join(folder, "cache")))
-        self.assertEqual(result.returncode, 0, result.stdout[-20000:])
-        passed = re.findall(r"^--- PASS: Test(\w+)", result.stdout, re.M)
+        self.assertEqual(code, 0, output[-20000:])
+        passed = re.findall(r"^--- PASS: Test(\w+)", output, re.M)
         self.assertEqual(sorted(passed), sorted(TESTS))
 
     @staticmethod

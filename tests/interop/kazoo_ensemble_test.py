@@ -5,7 +5,6 @@ Nothing may fail here that passes with ZooKeeper 3.8.0 (SERVER=zookeeper).
 
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -14,7 +13,7 @@ import kazoo
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import stand_in
-from paddock_process import die_with_parent, end_on_sigterm, free_port_range
+from paddock_process import end_on_sigterm, free_port_range
 
 KAZOO_DIR = os.path.dirname(kazoo.__file__)
 MEMBERS = 3
@@ -37,15 +36,14 @@ class KazooEnsemble(unittest.TestCase):
                 ZOOKEEPER_CLUSTER_SIZE=str(MEMBERS),
                 ZOOKEEPER_PORT_OFFSET=str(free_port_range(MEMBERS * PORT_STEP)),
                 PYTHONDONTWRITEBYTECODE="1")
-            result = subprocess.run(
+            code, output = stand_in.run(
                 [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rfE",
                  "--timeout", "120", "-k", " and ".join("not " + name for name in LEFT_OUT),
                  os.path.join(KAZOO_DIR, "tests")],
-                cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, preexec_fn=die_with_parent)
-        self.assertEqual(result.returncode, 0, result.stdout[-20000:])
-        passed = re.search(r"(\d+) passed", result.stdout)
-        self.assertGreaterEqual(int(passed.group(1)), PASSED, result.stdout[-2000:])
+                folder, environment)
+        self.assertEqual(code, 0, output[-20000:])
+        passed = re.search(r"(\d+) passed", output)
+        self.assertGreaterEqual(int(passed.group(1)), PASSED, output[-2000:])
 
 
 if __name__ == "__main__":
