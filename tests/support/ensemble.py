@@ -192,7 +192,7 @@ def synchronization(learner, learner_log, leader, leader_log):
         found = re.findall(JAVA_LEARNER, learner_log)
     elif leader.kind == ZOOKEEPER:
         threads = re.findall(JAVA_LEADER.format(sid=learner.number), leader_log)
-        found = threads and re.findall(JAVA_LEADER_HOW.format(thread=re.escape(threads[-1])),
+        found = threads and re.findall(JAVA_LEADER_HOW.format(thread=re.escape(threads[0])),
                                        leader_log)
     else:
         line = "|".join("(?P<%s>%s)" % each for each in PADDOCK_LEARNER.items())
