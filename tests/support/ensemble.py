@@ -48,8 +48,8 @@ SNAP_COUNT = {PADDOCK: 300, ZOOKEEPER: 100000}
 # tells how itself. A Java leader, whose word counts for what it did with a Paddock learner, names the
 # learner in one line and says how in another of the same thread.
 JAVA_LEARNER = r"Peer state changed: \w+ - synchronization - (diff|trunc|snap)"
-JAVA_LEADER = r"\[(LearnerHandler-\S+?):.*Synchronizing with Learner sid: {sid} "
-JAVA_LEADER_HOW = r"\[{thread}:.*Sending (DIFF|TRUNC|snap)"
+JAVA_LEADER = r"\[(LearnerHandler-\S+):LearnerHandler@.*Synchronizing with Learner sid: {sid} "
+JAVA_LEADER_HOW = r"\[{thread}:LearnerHandler@.*Sending (DIFF|TRUNC|snap)"
 PADDOCK_LEARNER = {
     "TRUNC": r"cut the transaction log after",
     "SNAP": r"installed the leader's snapshot",
