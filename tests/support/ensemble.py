@@ -45,10 +45,10 @@ CONFIG = {
 SNAP_COUNT = {PADDOCK: 300, ZOOKEEPER: 100000}
 
 # How logs say that a leader brings a learner up to date; {sid} is the learner's number. A learner
-# tells how itself. A Java leader, whose word counts for what it did with a Paddock learner, names the
-# learner in one line and says how in another of the same thread.
+# tells how itself. A Java leader, whose word counts for what it did with a Paddock learner, names
+# the learner in one line and says how in another of the same thread.
 JAVA_LEARNER = r"Peer state changed: \w+ - synchronization - (diff|trunc|snap)"
-JAVA_LEADER = r"\[(LearnerHandler-\S+):LearnerHandler@.*Synchronizing with Learner sid: {sid} "
+JAVA_LEADER = r"\[(LearnerHandler-\S+):LearnerHandler@.*Synchronizing .* sid: {sid} "
 JAVA_LEADER_HOW = r"\[{thread}:LearnerHandler@.*Sending (DIFF|TRUNC|snap)"
 PADDOCK_LEARNER = {
     "TRUNC": r"cut the transaction log after",
