@@ -336,6 +336,7 @@ void Core::Impl::begin_role(const zab::RoleChanged& changed, CoreActions& action
   end_role(actions);
   role = changed.role;
   role_began = now;
+  synchronized = changed.synchronized;
   proposal_bytes = {};
   actions.notes.push_back({Note::Level::kInfo, is_alone() ? concat("serving: ", replica.describe())
                                                           : serving_text(changed)});
@@ -380,7 +381,7 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   PADDOCK_CHECK(txn->header.zxid == delivered.zxid);
   tree.apply(*txn, want_changes, applied);
   for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
-  if (applied.digest_differs) report_mismatch(*txn, actions);
+  if (applied.digest_differs && delivered.zxid >= synchronized) report_mismatch(*txn, actions);
   if (learns()) {
     answer_forwarded(*txn, actions);
   } else {

@@ -149,6 +149,7 @@ struct Core::Impl {
   WallMillis wall;
   zab::Role role = zab::Role::kLooking;  // that clients are served in
   Millis role_began;
+  Zxid synchronized;  // before it a digest need not be right: see zab::RoleChanged
   bool started = false;
   bool draining = false;
 
