@@ -8,7 +8,9 @@ function(paddock_process_test_properties name label timeout_s)
     "PADDOCK_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
+# Further arguments name the test cases to run; without any all of the script's are.
 function(paddock_python_test name script label timeout_s)
-  add_test(NAME ${name} COMMAND ${PADDOCK_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${script} -v)
+  add_test(NAME ${name}
+    COMMAND ${PADDOCK_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${script} -v ${ARGN})
   paddock_process_test_properties(${name} ${label} ${timeout_s})
 endfunction()

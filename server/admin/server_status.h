@@ -72,7 +72,7 @@ struct DirectorySizes {
   std::int64_t data_bytes = 0, log_bytes = 0;
 };
 
-// The tree's digest after a transaction; one is kept for every 128th.
+// The tree's digest after a transaction; kept for zxids that 128 divides.
 struct DigestEntry {
   Zxid zxid;
   std::uint64_t digest = 0;

@@ -417,6 +417,9 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
   const bool differs = applied.digest_differs && delivered.zxid >= synchronized;
   if (differs && !actions.fatal) report_mismatch(*txn, actions);
+  if (delivered.zxid.value % NotedDigest::kInterval == 0) {
+    actions.digests.push_back({delivered.zxid, tree.digest()});
+  }
   if (learns()) {
     answer_forwarded(*txn, actions);
   } else {

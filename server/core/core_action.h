@@ -55,6 +55,14 @@ struct Note {
   std::string text;
 };
 
+// The tree's digest after a transaction. It is noted at the same zxids by every server, ZooKeeper's
+// too, so that those of two can be compared. Source: ZooKeeper 3.8, DataTree.DIGEST_LOG_INTERVAL.
+struct NotedDigest {
+  static constexpr std::int64_t kInterval = 128;  // divides the zxid
+  Zxid zxid;
+  std::uint64_t digest = 0;
+};
+
 // Everything one or more steps ask for. The host: first `writes` to the log thread, then `peers`,
 // then the rest.
 struct CoreActions {
@@ -62,6 +70,7 @@ struct CoreActions {
   std::vector<PeerAction> peers;
   std::vector<ClientAction> client;
   std::vector<Note> notes;
+  std::vector<NotedDigest> digests;
   bool fatal =
       false;  // our state cannot be trusted (digest mismatch): stop loudly, after the notes
 
@@ -70,6 +79,7 @@ struct CoreActions {
     peers.clear();
     client.clear();
     notes.clear();
+    digests.clear();
   }
 };
 

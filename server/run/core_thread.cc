@@ -14,7 +14,6 @@ namespace paddock::server {
 namespace {
 
 // Source: ZooKeeper 3.8, DataTree: DIGEST_LOG_INTERVAL and DIGEST_LOG_LIMIT.
-constexpr std::int64_t kDigestInterval = 128;
 constexpr std::size_t kDigestsMax = 1024;
 
 // Changes held in memory, above which a checkpoint is due whatever the settings say.
@@ -58,8 +57,7 @@ CoreThread::CoreThread(const CheckpointDue& due, Core& core, DataTree& tree, Sha
       log_(log),
       checkpoints_(checkpoints),
       peers_(peers),
-      checkpoint_zxid_(tree.last_zxid()),
-      digest_zxid_(tree.last_zxid()) {}
+      checkpoint_zxid_(tree.last_zxid()) {}
 
 CoreThread::~CoreThread() {
   PADDOCK_CHECK(!thread_.joinable());
@@ -179,7 +177,7 @@ void CoreThread::replace_tree(DataTree&& tree) {
   checkpoints_.tree_replaced();
   core_.tree_replaced();
   tree_is_committed_ = false;
-  checkpoint_zxid_ = digest_zxid_ = tree_.last_zxid();
+  checkpoint_zxid_ = tree_.last_zxid();
   log_bytes_ = 0;
   digests_.clear();
 }
@@ -197,7 +195,7 @@ void CoreThread::apply() {
     offer_checkpoint(!std::exchange(tree_is_committed_, true));
   }
   shared_.readers.unlock_writer();
-  note_digest();
+  keep_digests();
 }
 
 void CoreThread::distribute() {
@@ -246,11 +244,10 @@ void CoreThread::offer_checkpoint(bool first) {
   checkpoints_.offer(tree_.take_dirty());
 }
 
-void CoreThread::note_digest() {
-  if (tree_.last_zxid().value - digest_zxid_.value < kDigestInterval) return;
-  digest_zxid_ = tree_.last_zxid();
-  digests_.push_back({digest_zxid_, tree_.digest()});
-  if (digests_.size() > kDigestsMax) digests_.pop_front();
+void CoreThread::keep_digests() {
+  for (const NotedDigest& noted : actions_.digests) digests_.push_back({noted.zxid, noted.digest});
+  actions_.digests.clear();
+  while (digests_.size() > kDigestsMax) digests_.pop_front();
 }
 
 }  // namespace paddock::server

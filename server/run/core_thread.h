@@ -64,7 +64,7 @@ class CoreThread {
   void distribute();
   void wake_io();
   void offer_checkpoint(bool first);
-  void note_digest();
+  void keep_digests();
   std::chrono::steady_clock::time_point next_wakeup() const;
 
   const CheckpointDue due_;
@@ -85,7 +85,6 @@ class CoreThread {
   std::vector<Outbox> outboxes_;  // one for each io thread
   Zxid checkpoint_zxid_;          // of the last one offered
   std::int64_t log_bytes_ = 0;    // logged since then
-  Zxid digest_zxid_;
   std::deque<DigestEntry> digests_;
   bool tree_is_committed_ = false;
   std::vector<CoreEvent> from_peers_;

@@ -193,9 +193,13 @@ void Peers::on_opened(zab::LinkId link) {
   inbox_.emplace_back(zab::LinkOpened{link});
 }
 
-void Peers::on_closed(zab::LinkId link, const std::string&) {
+void Peers::on_closed(zab::LinkId link, const std::string& why) {
   // What is whole may be asked for all the same.
-  if (snapshot_.link == link && !snapshot_.whole) snapshot_ = {};
+  if (snapshot_.link == link && !snapshot_.whole) {
+    LOG(WARNING) << "the leader's snapshot broke off: " << why
+                 << "; nothing of it is kept, and it will be asked for again";
+    snapshot_ = {};
+  }
   inbox_.emplace_back(zab::LinkClosed{link});
 }
 

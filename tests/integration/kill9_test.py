@@ -1,13 +1,9 @@
 """kill -9 under write load, many times in a row: what was acknowledged is there, and nothing else.
 
-Each writer has a session and a folder of its own and pipelines writes whose effect a small model
-predicts exactly, names of sequential nodes included. After each kill the folder must look like the
-model after some number of the writer's requests: at least those acknowledged, at most those sent.
-So no acknowledged write is lost, no multi is half there, no sequential number repeats, and the
-requests of a session are never applied out of order. KILL9_ROUNDS sets the number of kills.
+After each kill the folder of each writer must look like the model of tests/support/write_model.py.
+KILL9_ROUNDS sets the number of kills.
 """
 
-import collections
 import os
 import random
 import sys
@@ -18,165 +14,33 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import raw_client
 from paddock_process import ServerProcess, wait_until
 from raw_client import Closed, RawClient, Refused
+from write_model import Writer
 
 ROUNDS = int(os.environ.get("KILL9_ROUNDS", "50"))
 SEED = int(os.environ.get("KILL9_SEED", "0")) or random.randrange(1, 1 << 32)
 WRITERS = 4
 IN_FLIGHT = 32
 ACKNOWLEDGED_MAX = 800  # of all writers, in one round
-KEPT = 25               # nodes of each kind that a folder holds before the oldest is deleted
 TICK_MS = 200
 LONG_SESSION_MS = 20 * TICK_MS
 SHORT_SESSION_MS = 2 * TICK_MS
 
 
-class Model:
-    """What a writer's folder holds after each of its requests."""
-
-    def __init__(self):
-        self.register = self.left = self.right = 0
-        self.queue = {}  # name: data
-        self.marks = []
-        self.next_number = 0
-        self.step = 0
-
-    def copy(self):
-        other = Model()
-        other.__dict__.update(self.__dict__, queue=dict(self.queue), marks=list(self.marks))
-        return other
-
-    def next_request(self, folder):
-        """The request of the next step, as (op code, record)."""
-        n = self.step + 1
-        if n % 3 == 0:
-            return raw_client.SET_DATA, raw_client.set_data(folder + "/register", b"%d" % n)
-        if n % 3 == 1:
-            if len(self.queue) >= KEPT:
-                return raw_client.DELETE, raw_client.delete(folder + "/queue/" + min(self.queue))
-            return raw_client.CREATE, raw_client.create(folder + "/queue/q-", b"%d" % n,
-                                                        raw_client.SEQUENTIAL)
-        operations = [
-            (raw_client.SET_DATA, raw_client.set_data(folder + "/left", b"%d" % n)),
-            (raw_client.CREATE, raw_client.create("%s/marks/%d" % (folder, n))),
-            (raw_client.SET_DATA, raw_client.set_data(folder + "/right", b"%d" % n))]
-        if len(self.marks) >= KEPT:
-            operations.insert(1, (raw_client.DELETE, raw_client.delete(
-                "%s/marks/%d" % (folder, self.marks[0]))))
-        return raw_client.MULTI, raw_client.multi(operations)
-
-    def apply_next(self):
-        """Takes the effect of next_request(); returns the name that a create answers, if any."""
-        self.step += 1
-        if self.step % 3 == 0:
-            self.register = self.step
-        elif self.step % 3 == 2:
-            self.left = self.right = self.step
-            if len(self.marks) >= KEPT:
-                self.marks.pop(0)
-            self.marks.append(self.step)
-        elif len(self.queue) >= KEPT:
-            del self.queue[min(self.queue)]
-        else:
-            name = "q-%010d" % self.next_number
-            self.next_number += 1
-            self.queue[name] = b"%d" % self.step
-            return name
-        return None
-
-    def state(self):
-        return (self.register, self.left, self.right, sorted(self.queue.items()),
-                sorted(self.marks))
-
-
-class Writer:
-    """A session that writes as fast as it is answered, until its server goes away."""
+class LocalWriter(Writer):
+    """Writes as fast as it is answered, until its server goes away."""
 
     def __init__(self, index):
-        self.folder = "/kill9-%d" % index
-        self.acknowledged = Model()
-        self.sent = Model()
-        self.client = None
+        super().__init__("/kill9-%d" % index, LONG_SESSION_MS, IN_FLIGHT)
         self.failure = None
-        self.acknowledged_count = 0
-
-    def connect(self, port):
-        """Attaches to the session; that the server knows every zxid it ever told is a check too."""
-        old = self.client
-        self.close()
-        self.client = RawClient(port, LONG_SESSION_MS) if old is None else RawClient(
-            port, LONG_SESSION_MS, old.session_id, old.password, old.last_zxid)
-
-    def close(self):
-        if self.client is not None:
-            self.client.close()
-
-    def prepare(self):
-        for path, data, flags in (("", b"", 0), ("/register", b"0", 0), ("/left", b"0", 0),
-                                  ("/right", b"0", 0), ("/queue", b"", 0), ("/marks", b"", 0),
-                                  ("/alive", b"", raw_client.EPHEMERAL)):
-            reply = self.client.call(raw_client.CREATE,
-                                     raw_client.create(self.folder + path, data, flags))
-            assert reply.error == raw_client.OK, (path, reply)
 
     def run(self, on_acknowledged):
         """Thread body: writes until the connection is closed."""
-        expected = collections.deque()
         try:
-            while True:
-                while len(expected) < IN_FLIGHT:
-                    op, record = self.sent.next_request(self.folder)
-                    name = self.sent.apply_next()
-                    expected.append((self.client.send(op, record), name))
-                self._take_reply(*expected.popleft())
-                on_acknowledged()
+            self.write(on_acknowledged)
         except Closed:
             pass
         except Exception as e:  # pylint: disable=broad-except
             self.failure = "%s: %r" % (self.folder, e)
-
-    def _take_reply(self, xid, name):
-        reply = self.client.receive()
-        assert (reply.xid, reply.error) == (xid, raw_client.OK), "request %d: %r" % (xid, reply)
-        if name is not None:
-            path = raw_client.ustring_at(reply.body)[0]
-            assert path == "%s/queue/%s" % (self.folder, name), (path, name)
-        self.acknowledged.apply_next()
-        self.acknowledged_count += 1
-
-    def verify(self):
-        """Finds how many requests the server has applied, or fails; writing goes on from there."""
-        found = self._read_folder()
-        model = self.acknowledged.copy()
-        while model.state() != found:
-            if model.step >= self.sent.step:
-                raise AssertionError(
-                    "%s is like no state between request %d (acknowledged) and %d (sent): found %r, "
-                    "acknowledged %r" % (self.folder, self.acknowledged.step, self.sent.step, found,
-                                         self.acknowledged.state()))
-            model.apply_next()
-        self.acknowledged = model
-        self.sent = model.copy()
-
-    def _read_folder(self):
-        register, left, right = (int(self._get(name)) for name in ("register", "left", "right"))
-        queue = {name: self._get("queue/" + name) for name in self._list("queue")}
-        marks = [int(name) for name in self._list("marks")]
-        return register, left, right, sorted(queue.items()), sorted(marks)
-
-    def _get(self, name):
-        return raw_client.data_and_stat(self._read(raw_client.GET_DATA, name).body)[0]
-
-    def _list(self, name):
-        return raw_client.names(self._read(raw_client.GET_CHILDREN, name).body)
-
-    def _read(self, op, name):
-        reply = self.client.call(op, raw_client.read("%s/%s" % (self.folder, name)))
-        assert reply.error == raw_client.OK, (name, reply)
-        return reply
-
-    def verify_session(self):
-        _, stat = raw_client.data_and_stat(self._read(raw_client.GET_DATA, "alive").body)
-        assert stat.ephemeral_owner == self.client.session_id, self.folder
 
 
 class Kill9(unittest.TestCase):
@@ -188,7 +52,7 @@ class Kill9(unittest.TestCase):
 
     def test_keeps_what_it_acknowledged_and_nothing_half(self):
         print("seed %d" % SEED)
-        writers = [Writer(i) for i in range(WRITERS)]
+        writers = [LocalWriter(i) for i in range(WRITERS)]
         self.server.start()
         for writer in writers:
             self.addCleanup(writer.close)

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import raw_client
 from paddock_process import BIN_DIR, ServerProcess, chosen_server
 from raw_client import RawClient
+from trees import read_tree
 
 SESSION_MS = 40000
 CONFIG = {
@@ -91,17 +92,6 @@ def write(client, prefix):
     assert failing.error == raw_client.OK  # the results hold the errors
     for i in range(200):
         create("/many-%03d" % i, b"x" * i)
-
-
-def read_tree(client, path="/"):
-    """Every node's data, stat and ACL, by path."""
-    data, stat = raw_client.data_and_stat(
-        client.call(raw_client.GET_DATA, raw_client.read(path)).body)
-    acl = client.call(raw_client.GET_ACL, raw_client.ustring(path)).body[:-raw_client.STAT_BYTES]
-    tree = {path: (data, stat, acl)}
-    for name in raw_client.names(client.call(raw_client.GET_CHILDREN, raw_client.read(path)).body):
-        tree.update(read_tree(client, path.rstrip("/") + "/" + name))
-    return tree
 
 
 def last_zxid(server):

@@ -54,18 +54,43 @@ def wait_until(condition, deadline_s, what, step_s=0.01):
         time.sleep(step_s)
 
 
-def free_port():
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
+def _reserve(port):
+    """Keeps other tests off the port for as long as this process lives, listened on or not.
+
+    What does so is a socket with the port in its name.
+    """
+    reservation = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        reservation.bind("\0paddock-test-port-%d" % port)
+    except OSError:
+        reservation.close()
+        return False
+    reservation.detach()
+    return True
+
+
+def _is_free(port):
+    with contextlib.closing(socket.socket()) as s:
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
+
+
+def free_port_range(count):
+    """The first of `count` ports that nobody listens on, below those for outgoing connections."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         first_outgoing = int(f.read().split()[0])
     while True:
-        port = random.randrange(max(1024, first_outgoing - 20000), first_outgoing)
-        with contextlib.closing(socket.socket()) as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        first = random.randrange(max(1024, first_outgoing - 20000), first_outgoing - count)
+        if all(_is_free(port) and _reserve(port) for port in range(first, first + count)):
+            return first
+
+
+def free_port():
+    """A port that nobody listens on."""
+    return free_port_range(1)
 
 
 def four_letter_word(port, word, timeout_s=10):
@@ -90,19 +115,26 @@ def end_on_sigterm():
 
 
 def java_command(main_class, arguments, properties=(), jars=("zookeeper",), classes=None,
-                 log_level="WARN"):
-    """A command line for a small, quiet Java program on Debian's ZooKeeper jars."""
+                 log_level="WARN", log_levels=(), heap_mb=256):
+    """A command line for a small, quiet Java program on Debian's ZooKeeper jars.
+
+    log_levels: exceptions from log_level, as (name, level), that java/log4j.properties knows.
+    """
     path = ["%s/%s.jar" % (JAVA_JARS, jar) for jar in (*jars, "slf4j-log4j12", "log4j-1.2")]
     path.append(os.path.join(SOURCE_DIR, "tests/support/java"))
     if classes:
         path.append(classes)
-    return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m",
-            "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8", "-Dlog.level=" + log_level,
+    return ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+            "-Xmx%dm" % heap_mb, "-Djava.awt.headless=true", "-Dfile.encoding=UTF-8",
+            "-Dlog.level=" + log_level,
+            *("-D%s.log.level=%s" % level for level in log_levels),
             *("-D%s=%s" % p for p in properties), "-cp", ":".join(path), main_class, *arguments]
 
 
 class ServerProcess:
     """One server process and its folder. Stops and cleans up when the `with` block ends."""
+
+    java_options = {}  # of java_command
 
     def __init__(self, config=None, kind=None, folder=None, environment=None):
         """config: zoo.cfg keys beyond dataDir and clientPort, which are chosen here unless given.
@@ -225,7 +257,8 @@ class ServerProcess:
         if self.kind == "paddock":
             return [os.path.join(BIN_DIR, "paddock-server"), cfg]
         properties = [(k, v) for k, v in self.config.items() if k.startswith(_JAVA_PROPERTIES)]
-        return java_command("org.apache.zookeeper.server.quorum.QuorumPeerMain", [cfg], properties)
+        return java_command("org.apache.zookeeper.server.quorum.QuorumPeerMain", [cfg], properties,
+                            **self.java_options)
 
     def _serving(self):
         if self.process.poll() is not None:
