@@ -87,6 +87,9 @@ struct RoleChanged {
   Epoch epoch;
   ServerId leader;
   std::string reason;
+  // Serving: all up to here was committed when the leader ended the synchronization. A snapshot of
+  // a ZooKeeper leader is written while its tree changes, and may hold effects of up to this one.
+  Zxid synchronized{};
 };
 
 // A learner's Request, Revalidate or Ping (with its touched sessions), for the leading host.

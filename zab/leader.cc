@@ -215,7 +215,7 @@ void Leader::establish(Actions& actions) {
   last_committed_ = journal_.last_logged();
   last_proposed_ = identity_.alone ? last_committed_ : Zxid::make(epoch_, 0);
   journal_.deliver(last_committed_, actions);
-  actions.emplace_back(RoleChanged{Role::kLeading, epoch_, identity_.self, {}});
+  actions.emplace_back(RoleChanged{Role::kLeading, epoch_, identity_.self, {}, last_committed_});
   for (auto& [link, learner] : learners_) {
     if (learner.state == State::kSynchronized) welcome(learner, actions);
   }

@@ -142,6 +142,7 @@ void Learner::on(NewLeader& new_leader, Actions& actions) {
                        epoch_.value));
   }
   phase_ = Phase::kSynchronized;
+  synchronized_ = commit_point_;
   const WriteTicket epoch_written = journal_.write_current_epoch(epoch_, actions);
   acknowledge(Zxid::make(epoch_, 0), epoch_written, actions);
 }
@@ -153,8 +154,11 @@ void Learner::on(UpToDate&, Actions& actions) {
     return lose("UPTODATE, and proposals that are not committed, to an observer");
   }
   phase_ = Phase::kServing;
-  actions.emplace_back(
-      RoleChanged{identity_.observer ? Role::kObserving : Role::kFollowing, epoch_, leader_, {}});
+  actions.emplace_back(RoleChanged{identity_.observer ? Role::kObserving : Role::kFollowing,
+                                   epoch_,
+                                   leader_,
+                                   {},
+                                   synchronized_});
   acknowledge(Zxid::make(epoch_, 0), {}, actions);
   for (Txn& txn : std::exchange(gathered_, {})) log(std::move(txn), actions);
   journal_.deliver(commit_point_, actions);

@@ -105,6 +105,7 @@ class Learner {
   Zxid snap_zxid_;            // of the SNAP under way
   std::deque<Txn> gathered_;  // proposed to us, in order after what is logged, not logged yet
   Zxid last_received_;        // of the last one proposed to us, or logged
+  Zxid synchronized_;         // the commit point at NEWLEADER
   Zxid commit_point_;         // the leader has said that all up to here is committed
   std::deque<Held> held_;     // in order; each waits for its write
   Millis heartbeat_;          // how often the leader promises to be heard; 0: twice a tick

@@ -15,6 +15,8 @@ namespace paddock::server {
 
 namespace {
 
+// Whose configurations are compared: an ensemble has few servers, whoever else may call itself one.
+constexpr std::size_t kPeersCompared = 256;
 constexpr std::size_t kReplyBytes = 160;  // what most replies take, so that they are made in one go
 
 PrepareOptions prepare_options(const CoreOptions& options) {
@@ -276,6 +278,38 @@ void Core::Impl::on(zab::Received received, CoreActions& actions) {
   replica.step(std::move(received), now, zab_actions);
 }
 
+// Said once of each peer and each configuration: such servers can serve, but not for long.
+void Core::Impl::on(zab::Notified notified, CoreActions& actions) {
+  if (!is_alone()) compare_configurations(notified, actions);
+  replica.step(std::move(notified), now, zab_actions);
+}
+
+void Core::Impl::compare_configurations(const zab::Notified& notified, CoreActions& actions) {
+  const zab::Ensemble& own = *options.membership.ensemble;
+  const std::string from = concat("server ", notified.from.value);
+  const std::string config = notified.notification.config.value_or("");
+  if (compared.size() >= kPeersCompared) return;
+  const auto [entry, is_new] = compared.try_emplace(notified.from, config);
+  if (!is_new && entry->second == config) return;
+  entry->second = config;
+  if (own.find(notified.from) == nullptr && notified.from >= ServerId{0}) {
+    actions.notes.push_back(
+        {Note::Level::kWarning,
+         concat(from,
+                " takes part in elections, but is not in this server's configuration: its "
+                "vote does not count here. Compare the server.N lines of both")});
+  }
+  const Result<zab::Ensemble> theirs = zab::parse_ensemble(config);
+  if (config.empty() || !theirs || theirs->version != own.version || own.same_members(*theirs)) {
+    return;
+  }
+  actions.notes.push_back(
+      {Note::Level::kWarning, concat("the configuration of ", from,
+                                     " differs from this server's, at the same version: "
+                                     "its server.N lines must be the same on all. It has:\n",
+                                     to_text(*theirs))});
+}
+
 Millis Core::Impl::next_deadline() const {
   Millis next = started ? replica.next_deadline() : now;
   if (!leads() || draining) return next;
@@ -336,6 +370,7 @@ void Core::Impl::begin_role(const zab::RoleChanged& changed, CoreActions& action
   end_role(actions);
   role = changed.role;
   role_began = now;
+  synchronized = changed.synchronized;
   proposal_bytes = {};
   actions.notes.push_back({Note::Level::kInfo, is_alone() ? concat("serving: ", replica.describe())
                                                           : serving_text(changed)});
@@ -380,7 +415,8 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   PADDOCK_CHECK(txn->header.zxid == delivered.zxid);
   tree.apply(*txn, want_changes, applied);
   for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
-  if (applied.digest_differs) report_mismatch(*txn, actions);
+  const bool differs = applied.digest_differs && delivered.zxid >= synchronized;
+  if (differs && !actions.fatal) report_mismatch(*txn, actions);
   if (delivered.zxid.value % NotedDigest::kInterval == 0) {
     actions.digests.push_back({delivered.zxid, tree.digest()});
   }

@@ -80,6 +80,8 @@ struct Core::Impl {
   void on(const Touches& touches, CoreActions& actions);
   void on(CheckpointWritten written, CoreActions&) { checkpointed = written.zxid; }
   void on(zab::Received received, CoreActions& actions);
+  void on(zab::Notified notified, CoreActions& actions);
+  void compare_configurations(const zab::Notified& notified, CoreActions& actions);
   template <typename EngineEvent>
   void on(EngineEvent event, CoreActions&) {
     replica.step(std::move(event), now, zab_actions);
@@ -149,11 +151,13 @@ struct Core::Impl {
   WallMillis wall;
   zab::Role role = zab::Role::kLooking;  // that clients are served in
   Millis role_began;
+  Zxid synchronized;  // before it a digest need not be right: see zab::RoleChanged
   bool started = false;
   bool draining = false;
 
   zab::Actions zab_actions;
   std::vector<Decided> decided;
+  std::map<ServerId, std::string> compared;  // configurations of peers that were looked at
   Applied applied;
   RequestNumber last_request;
   ReplyOrder order;

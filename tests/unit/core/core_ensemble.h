@@ -127,6 +127,15 @@ class CoreEnsemble {
     post(ServerId{server}, Touches{{{session, now_}}});
     run();
   }
+  // As a peer would, by the election port.
+  void notify(int from, int to, zab::Notification notification) {
+    post(ServerId{to}, zab::Notified{ServerId{from}, std::move(notification)});
+    run();
+  }
+  // What this server has told its operators since the last call.
+  std::vector<std::string> take_notes(int server) {
+    return std::exchange(hosts_.at(ServerId{server}).notes, {});
+  }
   void disconnect(int server, std::uint64_t connection, SessionId session) {
     post(ServerId{server}, Disconnected{{0, connection}, session});
     run();
@@ -146,6 +155,7 @@ class CoreEnsemble {
     std::map<zab::LinkId, std::pair<ServerId, zab::LinkId>> links;  // the peer's end
     zab::LinkId last_accepted{0};
     std::vector<std::string> sent;
+    std::vector<std::string> notes;
   };
 
   void start(ServerId id, const std::shared_ptr<const zab::Ensemble>& ensemble) {
@@ -172,6 +182,7 @@ class CoreEnsemble {
       std::visit([&](auto& what) { carry_out(id, host, what); }, action);
     }
     for (const ClientAction& action : actions.client) note(host, action);
+    for (const Note& note : actions.notes) host.notes.push_back(note.text);
     EXPECT_FALSE(actions.fatal);
   }
 

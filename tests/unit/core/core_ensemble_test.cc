@@ -157,6 +157,26 @@ TEST_F(CoreEnsembleTest, ServesNobodyWithoutAQuorum) {
                                       "9: closed, this server has no leader and serves nobody"}));
 }
 
+TEST_F(CoreEnsembleTest, TellsOnceOfAPeerWithAnotherConfigurationAndOfAStranger) {
+  (void)ensemble_.take_notes(1);
+  zab::Notification notification{.state = zab::ServerState::kLooking};
+  notification.config =
+      "server.1=127.0.0.1:2001:3001:participant\nserver.2=127.0.0.1:9:3002:participant\nversion=0";
+  ensemble_.notify(2, 1, notification);
+  ensemble_.notify(2, 1, notification);
+  EXPECT_EQ(ensemble_.take_notes(1),
+            Texts{"the configuration of server 2 differs from this server's, at the same version: "
+                  "its server.N lines must be the same on all. It has:\n" +
+                  *notification.config});
+  notification.config.reset();
+  ensemble_.notify(9, 1, notification);
+  ensemble_.notify(9, 1, notification);
+  EXPECT_EQ(ensemble_.take_notes(1),
+            Texts{"server 9 takes part in elections, but is not in this server's configuration: "
+                  "its vote does not count here. Compare the server.N lines of both"});
+  EXPECT_EQ(ensemble_.leader(), 3);
+}
+
 TEST_F(CoreEnsembleTest, BearsASilentPeerUntilSyncLimit) {
   ensemble_.hold(3);
   ensemble_.advance(Millis{4000});
