@@ -40,8 +40,8 @@ CONFIG = {
     "autopurge.purgeInterval": 0,
 }
 
-# ZooKeeper's leader keeps no transactions from before its last snapshot, and can send TRUNC and DIFF
-# only with those that it keeps; so it has its default.
+# ZooKeeper's leader keeps no transactions from before its last snapshot, and can send TRUNC and
+# DIFF only with those that it keeps; so it has its default.
 SNAP_COUNT = {PADDOCK: 300, ZOOKEEPER: 100000}
 
 # How logs say that a leader brings a learner up to date; {sid} is the learner's number. A learner
