@@ -1,7 +1,7 @@
 """The tests of the Go client samuel/go-zookeeper, as Debian ships it, failover tests among them.
 
-They start one or three members, which they kill with -9 and start again. What is left out here talks
-to no server, or fails with ZooKeeper 3.8.0 (SERVER=zookeeper) too.
+They start one or three members, which they kill with -9 and start again. What is left out here
+talks to no server, or fails with ZooKeeper 3.8.0 (SERVER=zookeeper) too.
 """
 
 import os

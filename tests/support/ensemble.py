@@ -45,11 +45,11 @@ CONFIG = {
 SNAP_COUNT = {PADDOCK: 300, ZOOKEEPER: 100000}
 
 # How logs say that a leader brings a learner up to date; {sid} is the learner's number. A learner
-# tells how itself. A Java leader, whose word counts for what it did with a Paddock learner, names the
-# learner in one line and says how in another of the same thread.
+# tells how itself. A Java leader, whose word counts for what it did with a Paddock learner, names
+# the learner in one line and says how in another of the same thread.
 JAVA_LEARNER = r"Peer state changed: \w+ - synchronization - (diff|trunc|snap)"
-JAVA_LEADER = r"\[(LearnerHandler-\S+?):.*Synchronizing with Learner sid: {sid} "
-JAVA_LEADER_HOW = r"\[{thread}:.*Sending (DIFF|TRUNC|snap)"
+JAVA_LEADER = r"\[(LearnerHandler-\S+):LearnerHandler@.*Synchronizing .* sid: {sid} "
+JAVA_LEADER_HOW = r"\[{thread}:LearnerHandler@.*Sending (DIFF|TRUNC|snap)"
 PADDOCK_LEARNER = {
     "TRUNC": r"cut the transaction log after",
     "SNAP": r"installed the leader's snapshot",
@@ -192,7 +192,7 @@ def synchronization(learner, learner_log, leader, leader_log):
         found = re.findall(JAVA_LEARNER, learner_log)
     elif leader.kind == ZOOKEEPER:
         threads = re.findall(JAVA_LEADER.format(sid=learner.number), leader_log)
-        found = threads and re.findall(JAVA_LEADER_HOW.format(thread=re.escape(threads[-1])),
+        found = threads and re.findall(JAVA_LEADER_HOW.format(thread=re.escape(threads[0])),
                                        leader_log)
     else:
         line = "|".join("(?P<%s>%s)" % each for each in PADDOCK_LEARNER.items())
@@ -353,7 +353,7 @@ class Ensemble:
         clients = [RawClient(m.port, deadline_s=DEADLINE_S) for m in self]
         try:
             mismatches = self.digest_mismatches()
-            self._pass_a_digest(clients[0])
+            zxid = self._pass_a_digest(clients[0])
             self.wait_same_zxid()
             self.check_digest_mismatches(mismatches)
             trees = [read_tree(client) for client in clients]
@@ -363,7 +363,7 @@ class Ensemble:
         for member, tree in zip(self, trees):
             assert tree == trees[0], "%s and %s differ:\n%s" % (
                 self[1], member, difference(trees[0], tree))
-        self._check_digests()
+        self._check_digests(zxid)
         return trees[0]
 
     @staticmethod
@@ -374,14 +374,14 @@ class Ensemble:
             reply = client.call(raw_client.SET_DATA, raw_client.set_data("/", b""))
             assert reply.error == raw_client.OK, reply
             zxid = reply.zxid
+        return zxid
 
-    def _check_digests(self):
-        noted = [m.digests() for m in self]
-        common = set.intersection(*map(set, noted))
-        assert common, "no digest was noted by all servers: %r" % noted
-        for zxid in common:
-            digests = [each[zxid] for each in noted]
-            assert len(set(digests)) == 1, "digests at 0x%s differ: %r" % (zxid, digests)
+    def _check_digests(self, zxid):
+        """At rest: while a learner catches up with a snapshot that ZooKeeper's leader wrote amid
+        changes, its digests are of trees that never were.
+        """
+        digests = [m.digests().get("%x" % zxid) for m in self]
+        assert len(set(digests)) == 1 and digests[0], "digests at 0x%x: %r" % (zxid, digests)
 
     def digest_mismatches(self):
         """How often each ZooKeeper found the tree's digest to be other than the leader's.
