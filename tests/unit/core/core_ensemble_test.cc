@@ -159,7 +159,7 @@ TEST_F(CoreEnsembleTest, ServesNobodyWithoutAQuorum) {
 
 TEST_F(CoreEnsembleTest, TellsOnceOfAPeerWithAnotherConfigurationAndOfAStranger) {
   (void)ensemble_.take_notes(1);
-  zab::Notification notification{.state = zab::ServerState::kLooking};
+  zab::Notification notification;
   notification.config =
       "server.1=127.0.0.1:2001:3001:participant\nserver.2=127.0.0.1:9:3002:participant\nversion=0";
   ensemble_.notify(2, 1, notification);
