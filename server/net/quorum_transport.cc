@@ -56,7 +56,7 @@ LinkStatus status_of(const QuorumLink& link) {
           .last_written = link.last_written()};
 }
 
-// Whoever only connects to the port and says nothing gets no line.
+// Whoever has sent no packet gets no such line; on_ended() has another for who sent something else.
 void log_end(const QuorumLink& link, const std::string& why) {
   if (!is_dialled(link.id()) && !link.heard()) return;
   LOG(INFO) << "quorum link " << link.id().value << " of " << link.remote()
@@ -334,6 +334,12 @@ void QuorumTransport::Impl::on_ended(QuorumLink& link, const std::string& why) {
   if (closing_.erase(id) > 0) return;
   const LinkPtr kept = links_.extract(id).mapped();
   log_end(link, why);
+  if (!is_dialled(id) && !link.heard() && link.bytes_read() > 0) {
+    if (const auto ok = refusals_.admit(now())) {
+      LOG(WARNING) << "quorum port: closed a connection from " << link.remote() << ": "
+                   << printable(why) << suppressed_note(ok);
+    }
+  }
   events_.on_closed(id, why);
 }
 

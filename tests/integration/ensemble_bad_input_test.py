@@ -40,7 +40,7 @@ OTHER_CONFIG = {"paddock": r"configuration.*(differ|other than|not the same)",
                 "zookeeper": JAVA_HAS_NO_LINE}
 ELECTION_GARBAGE = {"paddock": r"election port: closed a connection",
                     "zookeeper": r"QuorumCnxManager.*(Exception|version|incorrect|Unexpected)"}
-QUORUM_GARBAGE = {"paddock": r"quorum (port|link).*(closed a|ended): (?!the peer closed)",
+QUORUM_GARBAGE = {"paddock": r"quorum port: closed a connection.*: (?!the peer closed)",
                   "zookeeper": r"LearnerHandler.*(Unexpected|First packet)"}
 CUT_SNAPSHOT = {"paddock": r"the leader's snapshot broke off",
                 "zookeeper": r"Exception when following the leader"}
