@@ -119,10 +119,13 @@ Core::Core(CoreOptions options, DataTree& tree, const zab::Durable& durable, Mil
 Core::~Core() = default;
 
 void Core::step(CoreEvent event, Millis now, WallMillis wall, CoreActions& actions) {
+  const bool is_tick = std::holds_alternative<zab::Tick>(event);
   impl_->begin_step(now, wall, actions);
   std::visit([&](auto&& body) { impl_->on(std::forward<decltype(body)>(body), actions); },
              std::move(event));
-  if (impl_->leads() && !impl_->draining) impl_->run_timers(actions);
+  // Only with what has come before it: after this process stood still, those who were heard from
+  // meanwhile are told first.
+  if (is_tick && impl_->leads() && !impl_->draining) impl_->run_timers(actions);
   impl_->carry_out(actions);
 }
 

@@ -117,7 +117,14 @@ void Core::Impl::forward_create_session(const ConnectSession& connect) {
   replica.step(zab::Forward{std::move(message)}, now, zab_actions);
 }
 
-void Core::Impl::ask_leader(const ConnectSession& connect, CoreActions&) {
+// The connection before gives way at once: what still comes by it would else be forwarded behind
+// the question, and count as the new owner's.
+void Core::Impl::ask_leader(const ConnectSession& connect, CoreActions& actions) {
+  Session* session = sessions.find(connect.session);
+  if (session != nullptr && session->connection) {
+    actions.client.emplace_back(CloseConnection{*std::exchange(session->connection, std::nullopt),
+                                                "its session attaches anew"});
+  }
   const std::int32_t timeout_ms = negotiated(connect.timeout_ms);
   attaching.emplace(connect.session, Attaching{connect.connection, timeout_ms});
   connecting.insert(connect.connection);

@@ -277,6 +277,10 @@ void IoThread::destroy(ClientSession& session) {
   const std::uint32_t slot = slot_of(session.id().number);
   watch_table_.remove_watcher(slot);
   if (session.known_to_core()) {
+    // What it said last counts, though the connection went before the next round of touches.
+    if (session.flags.touched) {
+      to_core_.push_back(CoreEvent(Touches{{{session.session(), session.touched_at}}}));
+    }
     to_core_.push_back(CoreEvent(Disconnected{session.id(), session.session()}));
   }
   count_outstanding(-static_cast<std::int64_t>(session.unanswered()),

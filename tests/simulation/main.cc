@@ -22,6 +22,11 @@ bool read(std::string_view argument) {
     given.rewrite = true;
     return true;
   }
+  if (argument == "--whole") {
+    given.whole = true;
+    return true;
+  }
+  if (argument.starts_with("--hours=")) return read_number(argument.substr(8), given.hours);
   if (argument.starts_with("--seed=")) {
     return read_number(argument.substr(7), given.seed.emplace());
   }
@@ -40,7 +45,8 @@ int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   for (int i = 1; i < argc; ++i) {
     if (paddock::test::read(argv[i])) continue;
-    std::fprintf(stderr, "simulation_test [--rewrite] [--seed=N] [--seeds=N]\n");
+    std::fprintf(stderr,
+                 "simulation_test [--rewrite] [--whole] [--seed=N] [--seeds=N] [--hours=N]\n");
     return 2;
   }
   return RUN_ALL_TESTS();

@@ -893,7 +893,7 @@ TEST_F(Conversation, RefusesAnotherEpochThanTheLeadersOwn) {
 
 TEST_F(Conversation, WantsASnapshotBehindSnapAndOfTheSameZxid) {
   const auto snapshot = [](Zxid last) {
-    return std::make_shared<const std::vector<Entry>>(std::vector<Entry>{{last, 1}});
+    return std::make_shared<const StateCopy>(StateCopy{{{last, 1}}, nullptr});
   };
   std::vector<Line> lines = before<zab::Diff>(follower());
   lines.push_back(leader(zab::Snap{zxid(2, 1)}));

@@ -83,7 +83,7 @@ TEST(SeedsAgain, WhatOnceFoundSomethingFindsNothingNow) {
 
 // simulation_test --seed=N --gtest_filter=SeedAsked.*
 TEST(SeedAsked, FindsNothing) {
-  if (!arguments().seed) GTEST_SKIP() << "no --seed";
+  if (!arguments().seed || arguments().whole) GTEST_SKIP() << "no --seed";
   Sum sum;
   ASSERT_EQ(run(*arguments().seed, sum, 1000), "");
 }

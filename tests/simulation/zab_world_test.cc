@@ -153,11 +153,11 @@ TEST(ZabDisk, ASnapshotTakesThePlaceOfCheckpointAndLog) {
   StateMachine other;
   ASSERT_TRUE(other.apply(txn(1, 1, 5)));
   ASSERT_TRUE(other.apply(txn(2, 1, 6)));
-  disk.submit(
-      {DiskWrite::Install{{2}, std::make_shared<const std::vector<Entry>>(other.entries())}});
+  disk.submit({DiskWrite::Install{
+      {2}, std::make_shared<const StateCopy>(StateCopy{other.entries(), nullptr})}});
   disk.submit(append(3, {txn(2, 2)}));
   while (!disk.pending().empty()) disk.complete();
-  EXPECT_EQ(disk.image().checkpoint, other.entries());
+  EXPECT_EQ(disk.image().checkpoint.entries, other.entries());
   EXPECT_EQ(zxids(disk.image().log), (std::vector<std::string>{"0x200000002"}));
   ASSERT_TRUE(other.apply(txn(2, 2)));
   EXPECT_EQ(disk.image().recover(), other.entries());
@@ -198,7 +198,7 @@ TEST(ZabDisk, ACheckpointGoesOnFromTheOneBeforeAndTheLogMayGo) {
   disk.submit(append(1, txns));
   disk.complete();
   disk.checkpoint(state.entries(), Zxid::make(Epoch{1}, 2));
-  EXPECT_EQ(disk.image().checkpoint.size(), 2u);
+  EXPECT_EQ(disk.image().checkpoint.entries.size(), 2u);
   disk.checkpoint(state.entries(), Zxid::make(Epoch{1}, 4));
   disk.trim(Zxid::make(Epoch{1}, 3));
   EXPECT_EQ(disk.image().recover(), state.entries());
@@ -229,7 +229,7 @@ class Network : public testing::Test, public LinkUser {
     }
   }
   void hand_snapshot(ServerId to, zab::LinkId, Snapshot snapshot) override {
-    note(to, concat("snapshot of ", snapshot->size()));
+    note(to, concat("snapshot of ", snapshot->entries.size()));
   }
   void says(LinkEnd, const Speech&) override { ++said; }
   void hears(LinkEnd, const Speech&) override { ++heard; }
@@ -356,7 +356,8 @@ TEST_F(Network, ALinkCarriesBothWaysInOrderAndBothEndsHearOfItsEnd) {
   EXPECT_EQ(noted(kTwo), (Texts{"opened 2"}));
   for (int i = 1; i <= 5; ++i) say(kOne, 1, i);
   say(kTwo, 2, 8);
-  links.say(kTwo, {2}, Snapshot(std::make_shared<const std::vector<Entry>>(3)));
+  links.say(kTwo, {2},
+            Snapshot(std::make_shared<const StateCopy>(StateCopy{std::vector<Entry>(3), nullptr})));
   say(kTwo, 2, 9);
   run(seconds(1));
   EXPECT_EQ(noted(kTwo),

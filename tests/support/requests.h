@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -85,9 +86,9 @@ inline Bytes path_type_record(std::optional<std::string_view> path, std::int32_t
   return path_version_record(path, type);
 }
 
-using Op = std::pair<OpCode, Bytes>;
+using SubRequest = std::pair<OpCode, Bytes>;
 
-inline Bytes multi_record(const std::vector<Op>& ops) {
+inline Bytes multi_record(const std::vector<SubRequest>& ops) {
   Bytes bytes;
   JuteWriter writer(bytes);
   for (const auto& [op, record] : ops) {
@@ -95,6 +96,27 @@ inline Bytes multi_record(const std::vector<Op>& ops) {
     writer.write_raw(record);
   }
   write(writer, MultiHeader{OpCode::kError, true, -1});
+  return bytes;
+}
+
+inline Bytes connect_record(const ConnectRequest& request) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  write(writer, request);
+  return bytes;
+}
+
+// setWatches; `exist` and `child` likewise paths.
+inline Bytes set_watches_record(Zxid relative, const std::vector<std::string>& data,
+                                const std::vector<std::string>& exist,
+                                const std::vector<std::string>& child) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_long(relative.value);
+  for (const auto* paths : {&data, &exist, &child}) {
+    writer.write_int(static_cast<std::int32_t>(paths->size()));
+    for (const std::string& path : *paths) writer.write_string(path);
+  }
   return bytes;
 }
 

@@ -10,6 +10,8 @@ namespace paddock::test {
 
 namespace {
 
+constexpr std::int64_t kWallSkewMax = 3'600'000;
+
 int throwing_checks = 0;  // ThrowingChecks alive; simulations run on one thread
 
 [[noreturn]] void throw_check(std::string_view what) {
@@ -101,13 +103,34 @@ SimOptions SimOptions::random(std::uint64_t seed) {
   return options;
 }
 
+SimOptions SimOptions::random_whole(std::uint64_t seed) {
+  SimOptions options = random(seed);
+  Prng random(mix64(~seed));
+  constexpr std::int64_t kTicks[] = {500, 1000, 2000};
+  options.whole = true;
+  options.history = 0;
+  options.clients.clients = 0;
+  const std::int64_t tick = kTicks[random.below(std::size(kTicks))];
+  options.timing.tick = {tick};
+  options.core.session_timeout_min = {2 * tick};
+  options.core.session_timeout_max = {20 * tick};
+  options.core.io_threads = 1 + static_cast<std::uint32_t>(random.below(2));
+  options.core.wake_max = {random.between(50, 3000)};
+  options.core.batch_one_in = 1 + random.below(8);
+  options.core_clients.clients = 1 + random.below(6);
+  options.core_clients.pause_max = {random.between(20'000, 500'000)};
+  options.core_clients.servers = options.voters + options.observers;
+  return options;
+}
+
 std::string SimOptions::describe() const {
   return concat("seed ", seed, ": ", voters, " voters, ", observers, " observers, ", groups,
-                " groups, ", clients.clients, " clients, tick ", timing.tick.value,
-                "ms, initLimit ", timing.init_limit, ", syncLimit ", timing.sync_limit,
-                ", notifications up to ", timing.max_notification.value, "ms, latency up to ",
-                wires.latency_max.value, "us, disk up to ", host.disk_max.value, "us, ", history,
-                " transactions before", clocks_drift ? ", clocks drift" : "");
+                " groups, ", whole ? core_clients.clients : clients.clients, " clients, tick ",
+                timing.tick.value, "ms, initLimit ", timing.init_limit, ", syncLimit ",
+                timing.sync_limit, ", notifications up to ", timing.max_notification.value,
+                "ms, latency up to ", wires.latency_max.value, "us, disk up to ",
+                host.disk_max.value, "us, ", history, " transactions before",
+                clocks_drift ? ", clocks drift" : "", whole ? ", whole replicas" : "");
 }
 
 SimEnsemble::SimEnsemble(SimOptions options)
@@ -124,15 +147,30 @@ SimEnsemble::SimEnsemble(SimOptions options)
       faults_({queue_, wires_, links_, votes_, trace_, hosts_}, random_.fork()) {
   const std::vector<zab::Txn> history = history_of(options_.history);
   checkers_.preload(history);
+  if (options_.whole) whole_ = std::make_unique<Whole>(*this);
   const HostWorld world{queue_, votes_, links_, checkers_, trace_, clients_};
   for (const zab::Member& member : ensemble_->members) {
     HostOptions host = options_.host;
     host.membership = {member.id, ensemble_, options_.timing};
     if (options_.clocks_drift) host.clock_rate = random_.between(500'000, 2'000'000);
+    if (whole_) {
+      CoreHostOptions core = options_.core;
+      core.wall_ahead_ms = random_.between(-kWallSkewMax, kWallSkewMax);
+      hosts_.push_back(std::make_unique<CoreHost>(world, std::move(host), core,
+                                                  CoreHost::Around{whole_->lines, whole_->checkers},
+                                                  random_.fork()));
+      continue;
+    }
     hosts_.push_back(
         std::make_unique<ZabHost>(world, std::move(host), image_with(history), random_.fork()));
   }
 }
+
+SimEnsemble::Whole::Whole(SimEnsemble& sim)
+    : checkers(sim.checkers_),
+      lines(sim.queue_, sim, millis(5), sim.random_.fork()),
+      clients(sim.queue_, sim.trace_, lines, checkers, sim.options_.core_clients,
+              sim.random_.fork()) {}
 
 SimEnsemble::~SimEnsemble() = default;
 
@@ -143,6 +181,7 @@ void SimEnsemble::start() {
     servers.push_back(host.get());
   }
   clients_.start(std::move(servers));
+  if (whole_) whole_->clients.start();
 }
 
 void SimEnsemble::inject(const FaultRates& rates) {
@@ -188,24 +227,30 @@ bool SimEnsemble::converges_within(Micros limit) {
   const Micros until = queue_.now() + limit;
   // What went wrong just before may not have been noticed yet.
   const zab::Timing& timing = options_.timing;
-  const std::int64_t notice = timing.init_timeout().value + timing.sync_timeout().value;
-  if (!run_for(millis((options_.clocks_drift ? 2 : 1) * notice))) return false;
+  if (!run_for(by_any_clock(timing.init_timeout().value + timing.sync_timeout().value))) {
+    return false;
+  }
   if (!runs_until([&] { return all_serve(); }, until, "not all serve under one leader")) {
     return false;
   }
-  const std::uint64_t before = clients_.acknowledged();
-  const bool writes = options_.clients.clients > 0;
-  if (!runs_until([&] { return !writes || clients_.acknowledged() > before; }, until,
+  const std::uint64_t before = acknowledged();
+  const bool writes = whole_ || options_.clients.clients > 0;
+  if (!runs_until([&] { return !writes || acknowledged() > before; }, until,
                   "no write is acknowledged any more")) {
     return false;
   }
+  if (whole_ && !stays_well()) return false;
   clients_.stop();
-  if (!runs_until([&] { return clients_.waiting() == 0; }, until, "a client waits for an answer")) {
+  if (whole_) whole_->clients.stop();
+  if (!runs_until([&] { return waiting() == 0; }, std::max(until, queue_.now() + seconds(10)),
+                  "a client waits for an answer")) {
     return false;
   }
-  if (!runs_until([&] { return all_serve() && all_equal(); }, until, "the servers differ")) {
+  if (!runs_until([&] { return all_serve() && all_equal(); },
+                  std::max(until, queue_.now() + seconds(10)), "the servers differ")) {
     return false;
   }
+  if (whole_ && !sessions_end()) return false;
   // And so it stays: nobody loses a peer that is well.
   const Epoch epoch = only_leader()->epoch();
   if (!run_for(millis(3 * timing.sync_timeout().value))) return false;
@@ -213,6 +258,36 @@ bool SimEnsemble::converges_within(Micros limit) {
     checkers_.fail("LV", ServerId{}, "a leader is given up without a cause");
   }
   return ok();
+}
+
+// Clients go on, and none of them loses his session.
+bool SimEnsemble::stays_well() {
+  if (!options_.clocks_drift) whole_->clients.all_is_well();
+  return run_for(millis(4 * options_.core_clients.timeout_max_ms));
+}
+
+// The clients leave, one way or the other, and nothing stays of them.
+bool SimEnsemble::sessions_end() {
+  whole_->clients.leave();
+  const std::int64_t longest = std::max<std::int64_t>(options_.core_clients.timeout_max_ms,
+                                                      options_.core.session_timeout_min.value);
+  const Micros limit =
+      queue_.now() + by_any_clock(longest + 3 * options_.timing.tick.value) + seconds(5);
+  const auto ended = [&] {
+    const server::DataTree& tree = whole_->checkers.tree();
+    return tree.session_count() == 0 && tree.ephemerals_count() == 0 && all_equal();
+  };
+  if (!runs_until(ended, limit, "sessions outlive their clients")) return false;
+  for (const auto& host : hosts_) core_host(host->id()).compare();
+  return ok();
+}
+
+std::uint64_t SimEnsemble::acknowledged() const {
+  return whole_ ? whole_->clients.acknowledged() : clients_.acknowledged();
+}
+
+std::size_t SimEnsemble::waiting() const {
+  return whole_ ? whole_->clients.waiting() : clients_.waiting();
 }
 
 Micros SimEnsemble::patience() const {
@@ -256,6 +331,7 @@ std::string SimEnsemble::report() const {
       concat(options_.describe(), "\n", rates_.describe(), "\nafter ", queue_.now().value / 1000,
              "ms: ", checkers_.violation(), "\n", trace_.to_text());
   for (const auto& host : hosts_) text += concat(host->describe(), "\n");
+  if (whole_) text += whole_->clients.describe();
   return text;
 }
 
@@ -292,7 +368,7 @@ void SimEnsemble::dispatch(const SimEvent& event) {
     case SimKind::kVoteNotice:
       return votes_.on_notice(a, event.b);
     case SimKind::kClient:
-      return clients_.on_client(event.a);
+      return whole_ ? whole_->clients.on_client(event.a) : clients_.on_client(event.a);
     case SimKind::kFault:
       return faults_.on_fault();
     case SimKind::kRestart:
@@ -303,6 +379,16 @@ void SimEnsemble::dispatch(const SimEvent& event) {
       return faults_.on_heal(event.b);
     case SimKind::kDiskRecovers:
       return faults_.on_disk_recovers(a);
+    case SimKind::kCore:
+      return core_host(a).on_core(event.b);
+    case SimKind::kIoMail:
+      return core_host(a).on_io_mail(event.b);
+    case SimKind::kIoTimer:
+      return core_host(a).on_io_timer(event.b);
+    case SimKind::kLineUp:
+      return whole_->lines.on_up(event.b);
+    case SimKind::kLineDown:
+      return whole_->lines.on_down(event.b);
   }
 }
 
@@ -328,6 +414,26 @@ void SimEnsemble::hears(LinkEnd end, const Speech& speech) {
 
 void SimEnsemble::ended(LinkEnd end) {
   checkers_.ended(end);
+}
+
+void SimEnsemble::line_opened(ServerId server, LineId line) {
+  core_host(server).line_opened(line);
+}
+
+void SimEnsemble::line_asks(ServerId server, LineId line, Bytes frames) {
+  core_host(server).line_asks(line, frames);
+}
+
+void SimEnsemble::line_gone(ServerId server, LineId line) {
+  core_host(server).line_gone(line);
+}
+
+void SimEnsemble::line_answers(std::uint32_t client, LineId line, ByteView frames) {
+  whole_->clients.on_answers(client, line, frames);
+}
+
+void SimEnsemble::line_closed(std::uint32_t client, LineId line) {
+  whole_->clients.on_closed(client, line);
 }
 
 }  // namespace paddock::test

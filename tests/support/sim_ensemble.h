@@ -6,6 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/client_lines.h"
+#include "tests/support/core_checkers.h"
+#include "tests/support/core_clients.h"
+#include "tests/support/core_host.h"
 #include "tests/support/prng.h"
 #include "tests/support/sim_queue.h"
 #include "tests/support/sim_wires.h"
@@ -32,15 +36,20 @@ struct SimOptions {
   bool clocks_drift = false;  // from half to twice the right speed
   std::size_t history = 0;    // transactions that all begin with
   std::size_t trace_kept = 60;
+  // Whole replicas with ZooKeeper clients, in the place of engines with toys around them.
+  bool whole = false;
+  CoreHostOptions core;
+  CoreClientOptions core_clients;
 
   // Any of them, from the seed.
   static SimOptions random(std::uint64_t seed);
+  static SimOptions random_whole(std::uint64_t seed);
   std::string describe() const;
 };
 
 // An ensemble of simulated servers with their network, disks, clocks and clients: one seed, one
 // run. The checkers look at every step; at the first violation the run is over.
-class SimEnsemble final : private LinkUser {
+class SimEnsemble final : private LinkUser, private LineUser {
  public:
   explicit SimEnsemble(SimOptions options);
   ~SimEnsemble() override;
@@ -67,6 +76,8 @@ class SimEnsemble final : private LinkUser {
   Micros now() const { return queue_.now(); }
 
   const ZabClients& clients() const { return clients_; }
+  const CoreClients& core_clients() const { return whole_->clients; }  // only if they are whole
+  const CoreCheckers& core_checkers() const { return whole_->checkers; }
   ZabCheckers& checkers() { return checkers_; }
   const std::vector<std::unique_ptr<ZabHost>>& hosts() const { return hosts_; }
   ZabHost& host(ServerId server) const;
@@ -92,6 +103,14 @@ class SimEnsemble final : private LinkUser {
   void hears(LinkEnd end, const Speech& speech) override;
   void ended(LinkEnd end) override;
 
+  bool listens(ServerId server) const override { return host(server).running(); }
+  bool is_paused(ServerId server) const override { return host(server).paused(); }
+  void line_opened(ServerId server, LineId line) override;
+  void line_asks(ServerId server, LineId line, Bytes frames) override;
+  void line_gone(ServerId server, LineId line) override;
+  void line_answers(std::uint32_t client, LineId line, ByteView frames) override;
+  void line_closed(std::uint32_t client, LineId line) override;
+
   void dispatch(const SimEvent& event);
   bool run_until(Micros until);
   template <typename Done>
@@ -99,6 +118,14 @@ class SimEnsemble final : private LinkUser {
   const ZabHost* only_leader() const;
   bool all_serve() const;
   bool all_equal() const;
+  CoreHost& core_host(ServerId server) const { return static_cast<CoreHost&>(host(server)); }
+  std::uint64_t acknowledged() const;
+  std::size_t waiting() const;
+  bool stays_well();
+  bool sessions_end();
+  Micros by_any_clock(std::int64_t ms) const {
+    return millis((options_.clocks_drift ? 2 : 1) * ms);
+  }
 
   SimOptions options_;
   Prng random_;
@@ -110,6 +137,14 @@ class SimEnsemble final : private LinkUser {
   ZabLinks links_;
   ZabVotes votes_;
   ZabCheckers checkers_;
+  // What whole replicas have around them.
+  struct Whole {
+    explicit Whole(SimEnsemble& sim);
+    CoreCheckers checkers;
+    ClientLines lines;
+    CoreClients clients;
+  };
+  std::unique_ptr<Whole> whole_;
   std::vector<std::unique_ptr<ZabHost>> hosts_;
   ZabClients clients_;
   ZabFaults faults_;

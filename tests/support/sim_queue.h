@@ -48,6 +48,11 @@ enum class SimKind : std::uint8_t {
   kResume,        // a: server, b: the pause's number
   kHeal,          // b: the cut's number
   kDiskRecovers,  // a: server
+  kCore,          // a: server, b: its life
+  kIoMail,        // a: server, b: its life times 16, and the io thread
+  kIoTimer,       // a: server, b: likewise
+  kLineUp,        // b: line
+  kLineDown,      // b: line
 };
 
 struct SimEvent {

@@ -263,8 +263,7 @@ void ZabCheckers::asked(ServerId server, const DiskWrite& write) {
     seen.acked = std::min(seen.acked, truncate->upto);
   }
   if (const auto* install = std::get_if<DiskWrite::Install>(&write.what)) {
-    const auto& entries = *install->snapshot;
-    seen.acked = std::min(seen.acked, entries.empty() ? Zxid{} : entries.back().zxid);
+    seen.acked = std::min(seen.acked, install->snapshot->last());
   }
 }
 
@@ -441,7 +440,9 @@ void ZabCheckers::learner_acks(View& learner, const ZabConversation& conversatio
   if (zxid.counter() != 0) {
     const auto& txns = image.log.txns();
     const std::size_t after = image.log.index_after(zxid);
-    if (after == 0 || txns[after - 1].txn.zxid != zxid) {
+    // What the log no longer has is in the checkpoint.
+    const bool is_kept = after != 0 && txns[after - 1].txn.zxid == zxid;
+    if (!is_kept && zxid > image.log.start().zxid) {
       fail(
           "AD", learner.id,
           concat("acknowledges ", text_of(zxid), ", and its disk ends at ", text_of(image.last())));

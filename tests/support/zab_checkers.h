@@ -71,6 +71,7 @@ class ZabCheckers {
   // Everything that was ever exposed.
   const std::vector<Entry>& committed() const { return committed_; }
   bool is_committed(Zxid zxid) const;
+  const zab::Txn* proposal(Zxid zxid) const;              // null: nobody ever proposed it
   std::uint64_t elections() const { return elections_; }  // that ended with a leader who serves
   bool serves(ServerId server) const { return view(server).role != zab::Role::kLooking; }
   zab::Role role(ServerId server) const { return view(server).role; }
@@ -123,7 +124,6 @@ class ZabCheckers {
 
   template <typename Holds>
   bool quorum_of(const Holds& holds) const;
-  const zab::Txn* proposal(Zxid zxid) const;
 
   const zab::Ensemble& ensemble_;
   std::vector<bool> quorums_;  // by the set of servers, as bits

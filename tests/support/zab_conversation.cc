@@ -19,7 +19,7 @@ std::string ZabConversation::leader_says(const zab::Message& message) {
 std::string ZabConversation::leader_streams(const Snapshot& snapshot) {
   if (!streaming_) return "a snapshot's stream without SNAP";
   streaming_ = false;
-  const Zxid last = snapshot->empty() ? Zxid{} : snapshot->back().zxid;
+  const Zxid last = snapshot->last();
   if (last != position_) return concat("SNAP is not of ", text_of(last));
   return {};
 }

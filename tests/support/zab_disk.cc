@@ -22,8 +22,7 @@ std::string to_string(const DiskWrite& write) {
     return concat("truncate to ", text_of(truncate->upto));
   }
   if (const auto* install = std::get_if<DiskWrite::Install>(&write.what)) {
-    const auto& entries = *install->snapshot;
-    return concat("snapshot of ", text_of(entries.empty() ? Zxid{} : entries.back().zxid));
+    return concat("snapshot of ", text_of(install->snapshot->last()));
   }
   if (const auto* accepted = std::get_if<zab::WriteAcceptedEpoch>(&write.what)) {
     return concat("acceptedEpoch=", accepted->epoch.value);
@@ -56,13 +55,15 @@ void ZabDisk::lose_power() {
   lose(writes);
 }
 
-void ZabDisk::checkpoint(const std::vector<Entry>& state, Zxid upto) {
+void ZabDisk::checkpoint(const std::vector<Entry>& state, Zxid upto,
+                         std::shared_ptr<const TreeImage> tree) {
+  image_.checkpoint.tree = std::move(tree);
   const std::size_t count = count_upto(state, upto);
-  const std::size_t had = image_.checkpoint.size();
+  const std::size_t had = image_.checkpoint.entries.size();
   PADDOCK_CHECK(had <= count);
-  image_.checkpoint.insert(image_.checkpoint.end(),
-                           state.begin() + static_cast<std::ptrdiff_t>(had),
-                           state.begin() + static_cast<std::ptrdiff_t>(count));
+  image_.checkpoint.entries.insert(image_.checkpoint.entries.end(),
+                                   state.begin() + static_cast<std::ptrdiff_t>(had),
+                                   state.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 void ZabDisk::put(const DiskWrite& write) {
@@ -103,7 +104,8 @@ void ZabDisk::put_install(const DiskWrite::Install& install) {
   if (mutation_ == Mutation::kSnapshotOnlyInMemory) return;
   image_.checkpoint = *install.snapshot;
   if (mutation_ == Mutation::kSnapshotKeepsLog) return;
-  image_.log = ModelLog(image_.checkpoint.empty() ? Entry{} : image_.checkpoint.back());
+  const std::vector<Entry>& entries = image_.checkpoint.entries;
+  image_.log = ModelLog(entries.empty() ? Entry{} : entries.back());
 }
 
 // Only an append can be there in part: epoch files and snapshots are put in place by a rename, and

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -48,8 +49,10 @@ class ZabDisk {
   // Some of what is pending gets there, in order, the last of it perhaps in part; the rest is lost.
   void lose_power();
 
-  // The checkpoint goes on to what `state` has up to `upto`, which the log on disk reaches.
-  void checkpoint(const std::vector<Entry>& state, Zxid upto);
+  // The checkpoint goes on to what `state` has up to `upto`, which the log on disk reaches; `tree`
+  // is of that zxid.
+  void checkpoint(const std::vector<Entry>& state, Zxid upto,
+                  std::shared_ptr<const TreeImage> tree = nullptr);
   // The log up to `start`, which the checkpoint has, goes.
   void trim(Zxid start) { image_.log.trim(start); }
 

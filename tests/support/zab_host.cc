@@ -30,7 +30,10 @@ ZabHost::ZabHost(HostWorld world, HostOptions options, DiskImage image, Prng ran
       random_(random),
       mutator_(options_.mutation, random_.fork()),
       disk_(std::move(image), random_.fork(), options_.mutation) {
-  disk_.on_change([this](const DiskWrite& write) { world_.checkers.written(id(), write); });
+  disk_.on_change([this](const DiskWrite& write) {
+    world_.checkers.written(id(), write);
+    if (running()) written(write);
+  });
   world_.checkers.watch(id(), disk_.image(), log_, state_);
   if (options_.maintain_every.value > 0) {
     world_.queue.put_in({random_.between(0, options_.maintain_every.value)}, SimKind::kMaintain,
@@ -62,9 +65,17 @@ void ZabHost::start() {
   world_.votes.start(id());
   trace(TraceKind::kStarts, {}, bits(history.last()),
         static_cast<std::uint64_t>(image.current_epoch.value));
-  replica_ = std::make_unique<zab::Replica>(
-      options_.membership, zab::Durable{std::move(history), accepted, image.current_epoch});
-  take(zab::Tick{});
+  open_service({std::move(history), accepted, image.current_epoch});
+  if (running()) take(zab::Tick{});
+}
+
+void ZabHost::open_service(zab::Durable durable) {
+  replica_ = std::make_unique<zab::Replica>(options_.membership, std::move(durable));
+}
+
+void ZabHost::close_service() {
+  replica_.reset();
+  forget_clients();
 }
 
 void ZabHost::stop(bool dark) {
@@ -77,13 +88,12 @@ void ZabHost::stop(bool dark) {
       lost_.push_back(txns[i].txn.zxid);
     }
   }
-  replica_.reset();
+  close_service();
   dark_ = dark;
   world_.checkers.stopped(id());
   world_.links.stop(id(), dark);
   world_.votes.stop(id(), dark);
   disk_.lose_power();
-  forget_clients();
   role_ = zab::Role::kLooking;
   state_ = {};
   log_ = {};
@@ -106,7 +116,8 @@ void ZabHost::resume() {
   PADDOCK_CHECK(running() && paused_);
   trace(TraceKind::kResumes);
   paused_ = false;
-  while (!held_back_.empty() && running()) {
+  running_inbox_ = true;  // all of it is there at once
+  while (!held_back_.empty()) {
     Arrival arrival = std::move(held_back_.front());
     held_back_.pop_front();
     if (auto* event = std::get_if<zab::Event>(&arrival)) {
@@ -116,7 +127,8 @@ void ZabHost::resume() {
       take_snapshot(snapshot.link, std::move(snapshot.snapshot));
     }
   }
-  if (running()) take(zab::Tick{});
+  running_inbox_ = false;
+  take(zab::Tick{});
 }
 
 void ZabHost::stop_after_actions(std::uint64_t count, bool dark) {
@@ -162,8 +174,7 @@ void ZabHost::take_snapshot(zab::LinkId link, Snapshot snapshot) {
   }
   const auto found = links_.find(link);
   if (found == links_.end()) return;  // the Replica closed it
-  const Zxid last = snapshot->empty() ? Zxid{} : snapshot->back().zxid;
-  trace(TraceKind::kHearsSnapshot, peer_of(link), link.value, bits(last));
+  trace(TraceKind::kHearsSnapshot, peer_of(link), link.value, bits(snapshot->last()));
   found->second.received = std::move(snapshot);
   take(zab::SnapshotReceived{link});
 }
@@ -172,7 +183,7 @@ void ZabHost::on_timer() {
   if (!running() || world_.queue.now() < timer_at_) return;
   timer_at_ = Micros{INT64_MAX};
   if (paused_) return;
-  if (local_now() >= replica_->next_deadline()) return take(zab::Tick{});
+  if (local_now() >= next_deadline()) return take(zab::Tick{});
   arm_timer();
 }
 
@@ -205,9 +216,9 @@ void ZabHost::on_maintain() {
                       number(id()));
   if (!serves()) return;  // what it has may not be committed
   checkpoint();
-  const std::vector<Entry>& checkpoint = disk_.image().checkpoint;
-  if (checkpoint.empty() || random_.below(3) == 0) return;
-  const std::size_t count = log_.index_after(std::min(checkpoint.back().zxid, trim_limit()));
+  const StateCopy& checkpoint = disk_.image().checkpoint;
+  if (checkpoint.entries.empty() || random_.below(3) == 0) return;
+  const std::size_t count = log_.index_after(std::min(checkpoint.last(), trim_limit()));
   if (count > 0) trim(log_.txns()[random_.below(count)].txn.zxid);
 }
 
@@ -266,12 +277,19 @@ void ZabHost::step(zab::Event event) {
   replica_->step(std::move(event), local_now(), actions_);
   idle_ticks_ = tick && actions_.empty() ? idle_ticks_ + 1 : 0;
   for (zab::Action& action : actions_) {
-    if (actions_left_ && (*actions_left_)-- == 0) return stop(stop_dark_);
+    if (tears()) return;
     std::visit([this](auto& what) { carry_out(what); }, action);
     if (!running()) return;
   }
   world_.checkers.step_ended(id());
   check_replica();
+}
+
+// True: it has ended here, within carrying out a step's actions.
+bool ZabHost::tears() {
+  if (!actions_left_ || (*actions_left_)-- != 0) return false;
+  stop(stop_dark_);
+  return true;
 }
 
 void ZabHost::propose(const Op& op) {
@@ -286,15 +304,15 @@ void ZabHost::propose(const Op& op) {
 
 // What a Replica says of itself is what its host knows.
 void ZabHost::check_replica() {
-  if (replica_->role() != role_) fail("ML", "changed its role and said nothing");
-  if (replica_->last_logged() != log_.last().zxid) {
-    fail("LC", concat("says its log ends at ", text_of(replica_->last_logged()),
+  if (replica()->role() != role_) fail("ML", "changed its role and said nothing");
+  if (replica()->last_logged() != log_.last().zxid) {
+    fail("LC", concat("says its log ends at ", text_of(replica()->last_logged()),
                       ", and it ends at ", text_of(log_.last().zxid)));
   }
 }
 
 void ZabHost::arm_timer() {
-  const Millis deadline = replica_->next_deadline();
+  const Millis deadline = next_deadline();
   if (deadline >= zab::kNever) return;
   if (idle_ticks_ > kIdleTicksMax) return fail("LV", "asks for a Tick again and again");
   // The first time at which local_now() says `deadline`.
@@ -378,7 +396,7 @@ std::string ZabHost::describe() const {
     text += dark_ ? "without power" : "stopped";
   } else {
     text +=
-        concat(replica_->describe(), paused_ ? " paused" : "", " state=", text_of(state_.last()),
+        concat(replica()->describe(), paused_ ? " paused" : "", " state=", text_of(state_.last()),
                " log=", text_of(log_.start().zxid), "..", text_of(log_.last().zxid));
   }
   return concat(text, " | disk ", text_of(image.log.start().zxid), "..", text_of(image.last()),

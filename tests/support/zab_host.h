@@ -51,7 +51,9 @@ struct HostOptions {
 
 // One simulated server: a Replica, and a host that carries out its actions over a model of a disk,
 // a log and a state machine.
-class ZabHost final : public ClientService {
+//
+// The service is a toy, and ZabClients are its clients; CoreHost has a whole Core in its place.
+class ZabHost : public ClientService {
  public:
   ZabHost(HostWorld world, HostOptions options, DiskImage image, Prng random);
 
@@ -73,7 +75,7 @@ class ZabHost final : public ClientService {
   void hurry();
 
   Presence presence() const;
-  bool running() const { return replica_ != nullptr; }
+  bool running() const { return replica() != nullptr; }
   bool paused() const { return paused_; }
   ServerId id() const override { return options_.membership.self; }
 
@@ -83,10 +85,10 @@ class ZabHost final : public ClientService {
   void on_timer();
   void on_disk(std::uint64_t life);
   void on_pump(zab::LinkId link);
-  void on_maintain();
+  virtual void on_maintain();
   // Only while it serves: what it has is committed. A checkpoint of what is on disk of it; and the
   // log up to `start`, which the checkpoint makes needless, goes.
-  void checkpoint();
+  virtual void checkpoint();
   void trim(Zxid start);
 
   // --- its clients; only while it serves
@@ -101,11 +103,25 @@ class ZabHost final : public ClientService {
   ServerId leader() const { return leader_; }
   const StateMachine& state() const { return state_; }
   const ZabDisk& disk() const { return disk_; }
-  const zab::Replica* replica() const { return replica_.get(); }
+  virtual const zab::Replica* replica() const { return replica_.get(); }
   Millis local_now() const;
   std::string describe() const;
 
- private:
+ protected:
+  // --- what CoreHost does another way
+  // The process begins and ends: state_ and log_ are what is on disk.
+  virtual void open_service(zab::Durable durable);
+  virtual void close_service();
+  // Everything in the inbox.
+  virtual void run();
+  virtual Millis next_deadline() const { return replica_->next_deadline(); }
+  virtual void truncate_state(const zab::Truncate& truncate);
+  virtual void install_state(const zab::InstallSnapshot& install, const Snapshot& snapshot);
+  // A state up to there that SNAP can carry, the log going on from it; null: there is none.
+  virtual Snapshot snapshot_upto(Zxid upto);
+  // It is on disk now.
+  virtual void written(const DiskWrite&) {}
+
   // A write of a client, here or behind a learner, that becomes a Propose when its turn comes.
   struct Wish {
     Op op;
@@ -128,8 +144,8 @@ class ZabHost final : public ClientService {
     Snapshot received;
   };
 
-  void run();
   void step(zab::Event event);
+  bool tears();
   void propose(const Op& op);
   void check_replica();
   void arm_timer();
@@ -161,7 +177,6 @@ class ZabHost final : public ClientService {
   void submit(DiskWrite write);
   void begin_writes();
 
-  Snapshot snapshot_upto(Zxid upto);
   void acknowledge(const Op& op, Zxid zxid);
   void forward_request(const Op& op, std::int32_t op_code);
   void forget_clients();
@@ -178,6 +193,8 @@ class ZabHost final : public ClientService {
   HostOptions options_;
   Prng random_;
   WireMutator mutator_;
+  StateMachine state_;
+  ModelLog log_;  // with what is not on disk yet
 
   // What outlives the process.
   ZabDisk disk_;
@@ -189,8 +206,6 @@ class ZabHost final : public ClientService {
 
   // What does not.
   std::unique_ptr<zab::Replica> replica_;
-  StateMachine state_;
-  ModelLog log_;  // with what is not on disk yet
   zab::Role role_ = zab::Role::kLooking;
   Epoch epoch_;
   ServerId leader_;

@@ -21,10 +21,6 @@ std::uint64_t bits(Epoch epoch) {
   return static_cast<std::uint64_t>(epoch.value);
 }
 
-Zxid last_of(const Snapshot& snapshot) {
-  return snapshot->empty() ? Zxid{} : snapshot->back().zxid;
-}
-
 }  // namespace
 
 // --- the election port
@@ -78,7 +74,7 @@ void ZabHost::carry_out(zab::SendSnapshot& snapshot) {
     return fail("LC", concat("wants to send a snapshot up to ", text_of(snapshot.upto),
                              ", and its state is at ", text_of(state_.last())));
   }
-  const Zxid last = last_of(content);
+  const Zxid last = content->last();
   if (mutated(Mutation::kSnapshotSaysMore)) {
     say(snapshot.link, Speech{zab::Message{zab::Snap{snapshot.upto}}});
     return say(snapshot.link, Speech{content});
@@ -91,14 +87,14 @@ void ZabHost::carry_out(zab::SendSnapshot& snapshot) {
 // The state as it is, or as the checkpoint has it, whichever happens to be at hand. The log must go
 // on from there: it does not from an old checkpoint while an installed snapshot is being written.
 Snapshot ZabHost::snapshot_upto(Zxid upto) {
-  const std::vector<Entry>& checkpoint = disk_.image().checkpoint;
-  const std::vector<Entry>& state = state_.entries();
-  const Zxid kept = checkpoint.empty() ? Zxid{} : checkpoint.back().zxid;
-  const bool has_checkpoint = kept <= upto && disk_.image().log.start() == log_.start();
+  const StateCopy& checkpoint = disk_.image().checkpoint;
+  const bool has_checkpoint =
+      checkpoint.last() <= upto && disk_.image().log.start() == log_.start();
   const bool has_state = state_.last() <= upto;
   if (!has_checkpoint && !has_state) return nullptr;
   const bool takes_state = has_state && (!has_checkpoint || random_.below(2) == 0);
-  return std::make_shared<const std::vector<Entry>>(takes_state ? state : checkpoint);
+  return std::make_shared<const StateCopy>(takes_state ? StateCopy{state_.entries(), nullptr}
+                                                       : checkpoint);
 }
 
 void ZabHost::say(zab::LinkId link, Outgoing outgoing) {
@@ -168,16 +164,23 @@ void ZabHost::carry_out(zab::Append& append) {
 
 void ZabHost::carry_out(zab::Truncate& truncate) {
   trace(TraceKind::kTruncates, {}, truncate.ticket.value, bits(truncate.upto));
-  const std::vector<Entry>& checkpoint = disk_.image().checkpoint;
-  const Zxid kept = checkpoint.empty() ? Zxid{} : checkpoint.back().zxid;
+  const Zxid kept = disk_.image().checkpoint.last();
   if (truncate.upto < log_.start().zxid || truncate.upto < kept) {
     return fail("CNL",
                 concat("truncates to ", text_of(truncate.upto), ", and its log starts after ",
                        text_of(log_.start().zxid), ", its checkpoint is of ", text_of(kept)));
   }
   log_.truncate(truncate.upto);
-  if (!mutated(Mutation::kTruncateKeepsState)) state_.roll_back(truncate.upto);
+  truncate_state(truncate);
   submit({truncate});
+}
+
+void ZabHost::truncate_state(const zab::Truncate& truncate) {
+  if (!mutated(Mutation::kTruncateKeepsState)) state_.roll_back(truncate.upto);
+}
+
+void ZabHost::install_state(const zab::InstallSnapshot&, const Snapshot& snapshot) {
+  state_ = StateMachine(snapshot->entries);
 }
 
 void ZabHost::carry_out(zab::InstallSnapshot& install) {
@@ -186,9 +189,9 @@ void ZabHost::carry_out(zab::InstallSnapshot& install) {
     return fail("ML", concat("installs a snapshot that link ", install.link.value, " has not got"));
   }
   const Snapshot snapshot = std::exchange(found->second.received, nullptr);
-  trace(TraceKind::kInstalls, {}, install.ticket.value, bits(last_of(snapshot)));
-  state_ = StateMachine(*snapshot);
-  log_ = ModelLog(snapshot->empty() ? Entry{} : snapshot->back());
+  trace(TraceKind::kInstalls, {}, install.ticket.value, bits(snapshot->last()));
+  install_state(install, snapshot);
+  log_ = ModelLog(snapshot->entries.empty() ? Entry{} : snapshot->entries.back());
   submit({DiskWrite::Install{install.ticket, snapshot}});
 }
 

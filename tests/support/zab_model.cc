@@ -90,13 +90,13 @@ bool ModelLog::holds(const Entry& entry) const {
 
 bool DiskImage::holds(const Entry& entry) const {
   if (entry == Entry{} || log.holds(entry)) return true;  // all begin with nothing
-  const std::size_t count = count_upto(checkpoint, entry.zxid);
-  return count > 0 && checkpoint[count - 1] == entry;
+  const std::size_t count = count_upto(checkpoint.entries, entry.zxid);
+  return count > 0 && checkpoint.entries[count - 1] == entry;
 }
 
 std::vector<Entry> DiskImage::recover() const {
-  std::vector<Entry> state = checkpoint;
-  const Zxid covered = state.empty() ? Zxid{} : state.back().zxid;
+  std::vector<Entry> state = checkpoint.entries;
+  const Zxid covered = checkpoint.last();
   const auto& txns = log.txns();
   for (std::size_t i = log.index_after(covered); i < txns.size(); ++i) {
     state.push_back({txns[i].txn.zxid, txns[i].digest});

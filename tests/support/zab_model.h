@@ -60,8 +60,16 @@ class StateMachine {
   std::vector<Entry> entries_;
 };
 
-// A snapshot on its way, or any other state that stays as it is.
-using Snapshot = std::shared_ptr<const std::vector<Entry>>;
+struct TreeImage;
+
+// A state that stays as it is: on its way to a learner, or a checkpoint.
+struct StateCopy {
+  std::vector<Entry> entries;
+  std::shared_ptr<const TreeImage> tree;  // of a whole replica; null: none, or an empty one
+
+  Zxid last() const { return entries.empty() ? Zxid{} : entries.back().zxid; }
+};
+using Snapshot = std::shared_ptr<const StateCopy>;
 
 // A log: the transactions after start(). It holds what it is given, right or wrong: whether it may
 // is for the checkers.
@@ -94,7 +102,7 @@ class ModelLog {
 struct DiskImage {
   Epoch accepted_epoch;
   Epoch current_epoch;
-  std::vector<Entry> checkpoint;  // a state: that of the log's start, or a later one
+  StateCopy checkpoint;  // that of the log's start, or a later one
   ModelLog log;
 
   Zxid last() const { return log.last().zxid; }

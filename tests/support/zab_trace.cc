@@ -4,6 +4,8 @@
 #include <string_view>
 
 #include "common/concat.h"
+#include "common/op_code.h"
+#include "common/records.h"
 #include "tests/support/prng.h"
 #include "tests/support/zab_model.h"
 #include "zab/action.h"
@@ -181,6 +183,22 @@ std::string to_string(const TraceEntry& entry) {
       return concat(server, " is asked to sync", of_link(entry));
     case TraceKind::kSyncDone:
       return concat(server, " is synced", of_link(entry));
+    case TraceKind::kAsks:
+      return concat("client ", peer, " asks ", server, " ", static_cast<std::int32_t>(entry.a),
+                    ": ", name_of(static_cast<OpCode>(entry.b)));
+    case TraceKind::kAnswers:
+      return concat(server, " answers client ", peer, " ", static_cast<std::int32_t>(entry.a),
+                    " at ", zxid(entry.b));
+    case TraceKind::kFires:
+      return concat(server, " tells client ", peer, " ", name_of(static_cast<EventType>(entry.a)),
+                    " at ", zxid(entry.b));
+    case TraceKind::kDials:
+      return concat("client ", peer, " dials ", server, ", session ", zxid(entry.a));
+    case TraceKind::kAttaches:
+      return concat(server, " gives client ", peer, " session ", zxid(entry.a));
+    case TraceKind::kHangsUp:
+      return concat(entry.a != 0 ? "" : "client ", entry.a != 0 ? server : peer, " hangs up on ",
+                    entry.a != 0 ? "client " : "", entry.a != 0 ? peer : server);
     case TraceKind::kAcknowledges:
       return concat(server, " acknowledges ", zxid(entry.a));
   }

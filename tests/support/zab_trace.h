@@ -45,6 +45,12 @@ enum class TraceKind : std::uint8_t {
   kSyncAsked,       // a: link, or 0
   kSyncDone,        // a: link, or 0
   kAcknowledges,    // a client's write; a: zxid
+  kAsks,            // peer: the client; a: xid, b: op
+  kAnswers,         // peer: the client; a: xid, b: zxid
+  kFires,           // peer: the client; a: event type, b: zxid
+  kDials,           // peer: the client; a: session
+  kAttaches,        // peer: the client; a: session, 0 if it is refused
+  kHangsUp,         // peer: the client; a: 1 if the server does
 };
 
 struct TraceEntry {

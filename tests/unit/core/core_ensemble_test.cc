@@ -96,6 +96,23 @@ TEST_F(CoreEnsembleTest, MovesASessionBetweenServersAndCutsOffTheOlderConnection
   EXPECT_EQ(ensemble_.take(2), Texts{"9: xid=2 err=0"});
 }
 
+// Session 1 -> 3 -> 1: what still comes by its first connection is older than all it did at 3, and
+// would be forwarded by the link that the leader now takes for the owner's.
+TEST_F(CoreEnsembleTest, TakesNothingFromAnOlderConnectionOnceItAsksTheLeaderAboutANewerOne) {
+  const SessionId session = ensemble_.new_session(1, 7);
+  ensemble_.connect(3, 8, session);
+  ensemble_.request(3, 8, session, 5, OpCode::kCreate, create_record({.path = "/new"}));
+  ensemble_.hold(1);
+  ensemble_.connect(1, 9, session);
+  EXPECT_EQ(ensemble_.take(1), Texts{"7: closed, its session attaches anew"});
+  ensemble_.request(1, 7, session, 2, OpCode::kCreate, create_record({.path = "/old"}));
+  EXPECT_EQ(ensemble_.take(1), Texts{"7: closed, its session has moved"});
+  ensemble_.release(1);
+  EXPECT_EQ(ensemble_.take(1), Texts{"9: attached timeout=10000"});
+  EXPECT_EQ(ensemble_.tree(3).find("/old"), nullptr);
+  EXPECT_NE(ensemble_.tree(3).find("/new"), nullptr);
+}
+
 TEST_F(CoreEnsembleTest, RefusesASessionThatTheLeaderDoesNotKnow) {
   ensemble_.connect(1, 8, SessionId{12345});
   EXPECT_EQ(ensemble_.take(1), Texts{"8: refused"});

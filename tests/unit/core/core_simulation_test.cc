@@ -174,7 +174,7 @@ class CoreSimulation : public testing::TestWithParam<std::uint32_t>, protected C
 
   void request_multi(Client& client) {
     Model next = model_;
-    std::vector<test::Op> ops;
+    std::vector<test::SubRequest> ops;
     std::vector<ErrorCode> results;
     bool failed = false;
     for (std::uint32_t i = 1 + below(4); i > 0; --i) {

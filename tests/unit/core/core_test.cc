@@ -112,6 +112,20 @@ TEST_F(CoreTest, ExpiresASessionThatIsNotHeardFrom) {
   EXPECT_EQ(core().sessions()[0].expires, Millis{20000});
 }
 
+// A process that was stopped for a while finds what its clients have said meanwhile, and the time
+// that has passed: the one must not count before the other.
+TEST_F(CoreTest, HearsAllThatHasComeBeforeItExpiresAnybody) {
+  const SessionId one = new_session(1), other = new_session(2);
+  take();
+  set_now(Millis{13000});
+  step(Touches{{{one, Millis{9000}}}});
+  step(Touches{{{other, Millis{9500}}}});
+  tick(Millis{13000});
+  settle();
+  EXPECT_EQ(take_texts(), Texts{});
+  EXPECT_EQ(core().sessions().size(), 2u);
+}
+
 TEST_F(CoreTest, AnswersAnExpiredSessionsRequestsUntilItIsGone) {
   const SessionId session = new_session(1);
   tick(Millis{12000});

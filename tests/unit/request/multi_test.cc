@@ -9,16 +9,18 @@ namespace {
 
 using test::create_record;
 using test::multi_record;
-using test::Op;
 using test::path_version_record;
 using test::path_watch_record;
 using test::set_data_record;
+using test::SubRequest;
 
 class MultiTest : public testing::Test, protected RequestFixture {
  protected:
   MultiTest() { create({.path = "/a"}); }
 
-  ErrorCode multi(const std::vector<Op>& ops) { return run(OpCode::kMulti, multi_record(ops)); }
+  ErrorCode multi(const std::vector<SubRequest>& ops) {
+    return run(OpCode::kMulti, multi_record(ops));
+  }
 
   // What the reply says of each operation.
   std::vector<ErrorCode> results() {
@@ -102,7 +104,7 @@ TEST_F(MultiTest, GivesAnEphemeralNoChildEvenInTheSameMulti) {
 }
 
 TEST_F(MultiTest, IsRefusedWholeWhenAnyOfItCannotBeRead) {
-  const Op good{OpCode::kCreate, create_record({.path = "/n"})};
+  const SubRequest good{OpCode::kCreate, create_record({.path = "/n"})};
   Bytes truncated = multi_record({good});
   truncated.resize(truncated.size() - 9);
   const Bytes bad[] = {

@@ -67,7 +67,7 @@ class RandomRequests : public testing::TestWithParam<std::uint32_t>, protected R
     return {{static_cast<std::int32_t>(below(32)), {"world", "anyone"}}};
   }
 
-  test::Op write_op() {
+  test::SubRequest write_op() {
     const std::string path = this->path();
     const std::string data = this->data();
     switch (below(7)) {
@@ -98,7 +98,7 @@ class RandomRequests : public testing::TestWithParam<std::uint32_t>, protected R
     } else if (kind == 2) {
       submit(OpCode::kSetAcl, test::set_acl_record(path(), acl()), session());
     } else if (kind < 8) {
-      std::vector<test::Op> ops;
+      std::vector<test::SubRequest> ops;
       for (std::uint32_t i = below(6); i > 0; --i) ops.push_back(write_op());
       submit(OpCode::kMulti, test::multi_record(ops), session());
     } else {

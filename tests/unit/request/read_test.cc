@@ -216,8 +216,8 @@ TEST_F(ReadTest, AnswersEachOperationOfAMultiReadForItself) {
 }
 
 TEST_F(ReadTest, RefusesWritesInAMultiRead) {
-  const test::Op write{OpCode::kCreate, create_record({.path = "/z"})};
-  const test::Op get{OpCode::kGetData, path_watch_record("/a")};
+  const test::SubRequest write{OpCode::kCreate, create_record({.path = "/z"})};
+  const test::SubRequest get{OpCode::kGetData, path_watch_record("/a")};
   Frame frame = read(OpCode::kMultiRead, multi_record({write}));
   EXPECT_EQ(frame.header.error, ErrorCode::kMarshallingError);
   EXPECT_EQ(frame.record, from_hex("ffffffff01ffffffff"));

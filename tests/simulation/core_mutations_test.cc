@@ -1,0 +1,73 @@
+// The checkers find each of a list of bugs that are put into the host around a whole replica
+// (core_mutation.h) within a number of seeds. One that none of them found would be a hole in what
+// the seeds prove.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/support/core_mutation.h"
+#include "tests/support/sim_ensemble.h"
+
+namespace paddock::test {
+namespace {
+
+constexpr std::uint64_t kSeedsMax = 60;
+
+// Three or five voters with busy clients, and faults of all kinds.
+SimOptions busy(std::uint64_t seed, CoreMutation mutation) {
+  SimOptions options = SimOptions::random_whole(seed);
+  options.voters = seed % 3 == 0 ? 5 : 3;
+  options.groups = 0;
+  options.observers = 1;
+  options.timing.max_notification = {1000};
+  options.host.maintain_every = seconds(2);
+  options.core.mutation = mutation;
+  options.core_clients.clients = 6;
+  options.core_clients.servers = options.voters + options.observers;
+  options.core_clients.pause_max = millis(100);
+  return options;
+}
+
+FaultRates faults() {
+  FaultRates rates;
+  rates.stops = rates.torn_steps = rates.power_losses = rates.cuts = rates.severs = 5;
+  rates.slow_disks = rates.pauses = 3;
+  rates.down_max = rates.cut_max = rates.pause_max = rates.slow_disk_max = seconds(5);
+  return rates;
+}
+
+class CoreMutations : public testing::TestWithParam<int> {
+ protected:
+  CoreMutation mutation() const { return static_cast<CoreMutation>(GetParam()); }
+};
+
+TEST_P(CoreMutations, AreFound) {
+  for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
+    SimEnsemble sim(busy(seed, mutation()));
+    sim.start();
+    sim.inject(faults());
+    if (sim.run_for(seconds(60))) continue;
+    RecordProperty("seeds", static_cast<int>(seed));
+    RecordProperty("found", sim.violation());
+    return;
+  }
+  FAIL() << "nobody noticed in " << kSeedsMax << " seeds";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, CoreMutations, testing::Range(1, kCoreMutationCount),
+                         [](const auto& info) {
+                           return std::string(name_of(static_cast<CoreMutation>(info.param)));
+                         });
+
+// Else what the others find might be something else.
+TEST(CoreMutationsWithout, NothingIsFound) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    SimEnsemble sim(busy(seed, CoreMutation::kNone));
+    sim.start();
+    sim.inject(faults());
+    ASSERT_TRUE(sim.run_for(seconds(60))) << sim.report();
+  }
+}
+
+}  // namespace
+}  // namespace paddock::test

@@ -1,0 +1,116 @@
+// Ensembles of whole replicas with ZooKeeper clients under faults, one seed a run. Safety is
+// checked at every step; then faults stop, and within a bounded time all is well again.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "common/concat.h"
+#include "tests/simulation/arguments.h"
+#include "tests/support/sim_ensemble.h"
+
+namespace paddock::test {
+namespace {
+
+constexpr std::uint64_t kShards = 8;
+constexpr std::uint64_t kSeedsPerShard = 25;
+constexpr Micros kFaultsLast = seconds(60);
+
+// What a set of runs came to.
+struct Sum {
+  std::uint64_t runs = 0, elections = 0, acknowledged = 0, read = 0, events = 0, moves = 0,
+                expired = 0;
+  std::int64_t simulated_seconds = 0;
+};
+
+// Empty, or what went wrong.
+std::string run(std::uint64_t seed, Sum& sum, std::size_t trace_kept = 60) {
+  SimOptions options = SimOptions::random_whole(seed);
+  options.trace_kept = trace_kept;
+  SimEnsemble sim(options);
+  Prng random(mix64(seed + 1));
+  sim.start();
+  sim.inject(FaultRates::random(random));
+  if (sim.run_for(kFaultsLast)) {
+    sim.stop_faults();
+    sim.converges_within(sim.patience());
+  }
+  ++sum.runs;
+  sum.elections += sim.checkers().elections();
+  sum.acknowledged += sim.core_clients().acknowledged();
+  sum.read += sim.core_clients().read();
+  sum.events += sim.core_clients().events();
+  sum.moves += sim.core_clients().moves();
+  sum.expired += sim.core_checkers().expired();
+  sum.simulated_seconds += sim.now().value / 1'000'000;
+  return sim.ok() ? "" : sim.report();
+}
+
+class WholeSeeds : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(WholeSeeds, NoPromiseIsBrokenWhateverFailsAndAllIsWellAfterwards) {
+  if (arguments().seed) GTEST_SKIP() << "one seed is asked for";
+  Sum sum;
+  const std::uint64_t count = kSeedsPerShard + arguments().seeds / kShards;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    ASSERT_EQ(run(1 + GetParam() + kShards * i, sum), "");
+  }
+  RecordProperty("simulated_seconds", static_cast<int>(sum.simulated_seconds));
+  // Else the runs show nothing.
+  EXPECT_GT(sum.elections, 2 * count);
+  EXPECT_GT(sum.acknowledged, 100 * count);
+  EXPECT_GT(sum.read, 100 * count);
+  EXPECT_GT(sum.events, 10 * count);
+  EXPECT_GT(sum.moves, count);
+  EXPECT_GT(sum.expired, count);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, WholeSeeds, testing::Range<std::uint64_t>(0, kShards));
+
+// simulation_test --whole --seed=N --gtest_filter=WholeSeedAsked.*
+TEST(WholeSeedAsked, FindsNothing) {
+  if (!arguments().seed || !arguments().whole) GTEST_SKIP() << "no --whole --seed";
+  Sum sum;
+  ASSERT_EQ(run(*arguments().seed, sum, 20000), "");
+}
+
+// simulation_test --whole --hours=H [--seed=FIRST] --gtest_filter=WholeHours.*
+TEST(WholeHours, FindNothing) {
+  if (arguments().hours == 0 || !arguments().whole) GTEST_SKIP() << "no --whole --hours";
+  constexpr std::uint64_t kFirst = 1'000'000;
+  const auto began = std::chrono::steady_clock::now();
+  const auto limit = static_cast<std::int64_t>(arguments().hours) * 3600;
+  Sum sum;
+  std::uint64_t seed = arguments().seed.value_or(kFirst);
+  for (; sum.simulated_seconds < limit; ++seed) ASSERT_EQ(run(seed, sum), "");
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  std::printf(
+      "%llu seeds up to %llu: %lld simulated seconds, %.0f a second; %llu elections, %llu writes, "
+      "%llu reads, %llu events, %llu moves, %llu sessions expired\n",
+      static_cast<unsigned long long>(sum.runs), static_cast<unsigned long long>(seed - 1),
+      static_cast<long long>(sum.simulated_seconds),
+      static_cast<double>(sum.simulated_seconds) / took.count(),
+      static_cast<unsigned long long>(sum.elections),
+      static_cast<unsigned long long>(sum.acknowledged), static_cast<unsigned long long>(sum.read),
+      static_cast<unsigned long long>(sum.events), static_cast<unsigned long long>(sum.moves),
+      static_cast<unsigned long long>(sum.expired));
+}
+
+TEST(WholeSeedTwice, GivesTheSameRun) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    std::uint64_t hashes[2] = {};
+    for (std::uint64_t& hash : hashes) {
+      SimEnsemble sim(SimOptions::random_whole(seed));
+      Prng random(mix64(seed + 1));
+      sim.start();
+      sim.inject(FaultRates::random(random));
+      ASSERT_TRUE(sim.run_for(seconds(30))) << sim.report();
+      hash = sim.hash();
+    }
+    ASSERT_EQ(hashes[0], hashes[1]) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace paddock::test
