@@ -103,9 +103,10 @@ struct Server::Running {
         status(options, shared, limits),
         peers(options.ensemble.ensemble == nullptr
                   ? nullptr
-                  : std::make_unique<Peers>(
-                        options.ensemble, options.core.frame_bytes_max, recovered.tree->options(),
-                        Peers::Storage{posix_env(), storage_options(options), checkpoints, log.log()})),
+                  : std::make_unique<Peers>(options.ensemble, options.core.frame_bytes_max,
+                                            recovered.tree->options(),
+                                            Peers::Storage{posix_env(), storage_options(options),
+                                                           checkpoints, log.log()})),
         core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints,
                     peers.get()) {
     if (peers != nullptr) shared.wake_core = [this] { peers->wake(); };

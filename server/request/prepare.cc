@@ -47,8 +47,7 @@ bool has_slash_and_no_nul(std::string_view path) {
 }
 
 bool is_system_path(std::string_view path) {
-  return path == "/" || path == "/zookeeper" || path == "/zookeeper/quota" ||
-         path == kConfigNode;
+  return path == "/" || path == "/zookeeper" || path == "/zookeeper/quota" || path == kConfigNode;
 }
 
 std::string sequential_name(std::string_view path, std::int32_t create_counter) {
