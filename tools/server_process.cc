@@ -204,6 +204,9 @@ Result<ServerProcess> ServerProcess::start(const std::string& program, const Loc
   const int descriptor = ::pidfd_open(pid, 0);
   if (descriptor < 0) return failed(concat("cannot hold process ", pid), errno);
   ServerProcess process(pid, descriptor);
+  // It runs the program before it shows the arguments, by which find() knows it.
+  while (read_proc(pid, "cmdline").empty() && !process.has_ended_within(Millis{1})) {
+  }
   const std::string text = concat(pid, "\n");
   const Result<void> written = replace_file(posix_env(), server.pid_file, as_bytes(text));
   if (!written) {

@@ -58,7 +58,7 @@ Result<void> truncate_history(Env& env, const StorageOptions& options,
     removed = true;
   }
   if (removed) PADDOCK_TRY_DO(env.sync_folder(folder));
-  const Result<void> cut = log.truncate(upto);
+  Result<void> cut = log.truncate(upto);
   if (cut || cut.error().code != Code::kNotFound) return cut;
   // All of the log is above `upto`. That is right only where the state begins there.
   if (*base != upto) return cannot_go_back(options, base, upto);

@@ -204,6 +204,7 @@ class CoreEnsemble {
   }
 
   void carry_out(ServerId id, Host&, zab::Notify& notify) {
+    if (!hosts_.contains(notify.to)) return;
     post(notify.to, zab::Notified{id, notify.notification});
   }
   void carry_out(ServerId id, Host& host, zab::Connect& connect) {
