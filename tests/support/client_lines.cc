@@ -28,6 +28,7 @@ void ClientLines::hang_up(LineId id) {
   line.client_is_there = false;
   line.down.coming.clear();
   Micros late = delay();
+  if (!straggles_) return push(line.up, SimKind::kLineUp, id, Ended{}, late);
   if (random_.below(3) == 0) {
     late = {random_.between(0, kStraggleMax.value)};
     for (Way::Coming& coming : line.up.coming) coming.ready = coming.ready + late;
@@ -40,6 +41,13 @@ void ClientLines::hang_up(LineId id) {
 void ClientLines::stall(LineId id, Micros span) {
   Line& line = at(id);
   line.up.stalled_until = line.down.stalled_until = queue_.now() + span;
+}
+
+void ClientLines::release(LineId id) {
+  Line& line = at(id);
+  line.up.stalled_until = line.down.stalled_until = {};
+  queue_.put(queue_.now(), SimKind::kLineUp, 0, id.value);
+  queue_.put(queue_.now(), SimKind::kLineDown, 0, id.value);
 }
 
 void ClientLines::answer(LineId id, Bytes frames) {
@@ -61,7 +69,7 @@ void ClientLines::stop(ServerId server) {
     Line& line = lines_[i];
     if (line.server != server || !line.server_is_there) continue;
     std::deque<Way::Coming>& coming = line.down.coming;
-    coming.resize(random_.below(coming.size() + 1));
+    if (straggles_) coming.resize(random_.below(coming.size() + 1));
     close(LineId{i + 1});
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <variant>
@@ -37,8 +38,9 @@ class LineUser {
 // each end learns of the other's end behind what was said before, or of some of it.
 class ClientLines {
  public:
-  ClientLines(SimQueue& queue, LineUser& user, Micros delay_max, Prng random)
-      : queue_(queue), user_(user), delay_max_(delay_max), random_(random) {}
+  // `straggles`: what is on its way when one end goes may be late, or lost.
+  ClientLines(SimQueue& queue, LineUser& user, Micros delay_max, bool straggles, Prng random)
+      : queue_(queue), user_(user), delay_max_(delay_max), straggles_(straggles), random_(random) {}
 
   // --- the client
   LineId dial(std::uint32_t client, ServerId server);
@@ -47,6 +49,7 @@ class ClientLines {
   void hang_up(LineId line);
   // Nothing gets through for so long.
   void stall(LineId line, Micros span);
+  void release(LineId line);
 
   // --- the server
   void answer(LineId line, Bytes frames);
@@ -79,11 +82,14 @@ class ClientLines {
   Line& at(LineId line) { return lines_[line.value - 1]; }
   void push(Way& way, SimKind kind, LineId line, Said what, Micros delay);
   bool take(Way& way, SimKind kind, LineId line, Said& what);
-  Micros delay() { return {random_.between(50, delay_max_.value)}; }
+  Micros delay() {
+    return {random_.between(std::min<std::int64_t>(50, delay_max_.value), delay_max_.value)};
+  }
 
   SimQueue& queue_;
   LineUser& user_;
   Micros delay_max_;
+  bool straggles_;
   Prng random_;
   std::deque<Line> lines_;
 };

@@ -95,16 +95,19 @@ void CoreCheckers::commit(const zab::Txn& committed) {
 }
 
 void CoreCheckers::note(const server::TreeChange& change) {
-  nodes_[change.path].changes.push_back({change.zxid, change.kind});
+  const EventType type = change.kind == Kind::kCreated   ? EventType::kNodeCreated
+                         : change.kind == Kind::kDeleted ? EventType::kNodeDeleted
+                                                         : EventType::kNodeDataChanged;
+  occurrences_.push_back({change.zxid, type, change.path});
   record(change.path, change.zxid);
   if (change.kind == Kind::kDataChanged) return;
   const std::string parent = parent_path(change.path);
-  nodes_[parent].children_changes.push_back(change.zxid);
+  occurrences_.push_back({change.zxid, EventType::kNodeChildrenChanged, parent});
   record(parent, change.zxid);
 }
 
 void CoreCheckers::record(const std::string& path, Zxid zxid) {
-  std::vector<NodeState>& states = nodes_[path].states;
+  std::vector<NodeState>& states = nodes_[path];
   if (states.empty() || states.back().since != zxid) states.emplace_back().since = zxid;
   NodeState& state = states.back();
   const server::Znode* node = tree_.find(path);
@@ -126,40 +129,11 @@ const CommittedTxn* CoreCheckers::txn(Zxid zxid) const {
 NodeState CoreCheckers::state(const std::string& path, Zxid at) const {
   const auto node = nodes_.find(path);
   if (node == nodes_.end()) return {};
-  const std::vector<NodeState>& states = node->second.states;
+  const std::vector<NodeState>& states = node->second;
   const auto after =
       std::upper_bound(states.begin(), states.end(), at,
                        [](Zxid wanted, const NodeState& state) { return wanted < state.since; });
   return after == states.begin() ? NodeState{} : *std::prev(after);
-}
-
-std::optional<NodeChange> CoreCheckers::change_after(const std::string& path, Zxid seen) const {
-  const auto node = nodes_.find(path);
-  if (node == nodes_.end()) return std::nullopt;
-  const std::vector<NodeChange>& changes = node->second.changes;
-  const auto after =
-      std::upper_bound(changes.begin(), changes.end(), seen,
-                       [](Zxid wanted, const NodeChange& change) { return wanted < change.zxid; });
-  return after == changes.end() ? std::nullopt : std::optional(*after);
-}
-
-std::optional<Zxid> CoreCheckers::deletion_after(const std::string& path, Zxid seen) const {
-  const auto node = nodes_.find(path);
-  if (node == nodes_.end()) return std::nullopt;
-  const std::vector<NodeChange>& changes = node->second.changes;
-  auto at =
-      std::upper_bound(changes.begin(), changes.end(), seen,
-                       [](Zxid wanted, const NodeChange& change) { return wanted < change.zxid; });
-  while (at != changes.end() && at->kind != Kind::kDeleted) ++at;
-  return at == changes.end() ? std::nullopt : std::optional(at->zxid);
-}
-
-std::optional<Zxid> CoreCheckers::children_change_after(const std::string& path, Zxid seen) const {
-  const auto node = nodes_.find(path);
-  if (node == nodes_.end()) return std::nullopt;
-  const std::vector<Zxid>& changes = node->second.children_changes;
-  const auto after = std::upper_bound(changes.begin(), changes.end(), seen);
-  return after == changes.end() ? std::nullopt : std::optional(*after);
 }
 
 // --- what holds of the history itself

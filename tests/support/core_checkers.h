@@ -26,10 +26,11 @@ struct NodeState {
 };
 std::uint64_t hash_of_name(std::string_view name);
 
-// A change of a node, as its watches see it.
-struct NodeChange {
+// What the watches of a node are told of a transaction.
+struct Occurrence {
   Zxid zxid;
-  server::TreeChange::Kind kind{};
+  EventType type{};
+  std::string path;
 };
 
 // A transaction that is committed, without its body.
@@ -72,10 +73,8 @@ class CoreCheckers {
   const CommittedTxn* txn(Zxid zxid) const;
   // As it was after the last transaction up to `at`.
   NodeState state(const std::string& path, Zxid at) const;
-  // The first one after `seen`, if there is one.
-  std::optional<NodeChange> change_after(const std::string& path, Zxid seen) const;
-  std::optional<Zxid> deletion_after(const std::string& path, Zxid seen) const;
-  std::optional<Zxid> children_change_after(const std::string& path, Zxid seen) const;
+  // All that ever happened, in the order in which it is told.
+  const std::vector<Occurrence>& occurrences() const { return occurrences_; }
 
   ZabCheckers& zab() { return zab_; }
   void fail(std::string_view code, ServerId server, std::string_view what) {
@@ -84,12 +83,6 @@ class CoreCheckers {
   std::uint64_t expired() const { return expired_; }
 
  private:
-  struct Node {
-    std::vector<NodeState> states;
-    std::vector<NodeChange> changes;
-    std::vector<Zxid> children_changes;
-  };
-
   void commit(const zab::Txn& committed);
   void note(const server::TreeChange& change);
   void record(const std::string& path, Zxid zxid);
@@ -103,7 +96,8 @@ class CoreCheckers {
   server::Applied applied_;
   std::size_t count_ = 0;  // of zab_.committed() that are applied
   std::vector<CommittedTxn> txns_;
-  std::map<std::string, Node> nodes_;
+  std::map<std::string, std::vector<NodeState>> nodes_;
+  std::vector<Occurrence> occurrences_;
   std::unordered_map<SessionId, std::int32_t> last_cxid_;
   std::map<std::string, SessionId> owners_;  // of the ephemerals that are there
   std::map<std::string, std::int64_t> last_sequence_;

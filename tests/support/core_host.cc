@@ -123,7 +123,8 @@ void CoreHost::on_core(std::uint64_t life) {
 // Sometimes what has come waits, and makes one batch with what comes next.
 void CoreHost::run() {
   if (running_inbox_ || wake_due_) return;
-  if (random_.below(core_options_.batch_one_in) == 0) return wake_core();
+  const std::uint64_t one_in = core_options_.batch_one_in;
+  if (one_in != 0 && random_.below(one_in) == 0) return wake_core();
   turn();
 }
 

@@ -23,7 +23,7 @@ struct CoreHostOptions {
   std::uint32_t io_threads = 2;
   std::int64_t wall_ahead_ms = 0;  // its wall clock, of the others'
   Micros wake_max{300};            // until a thread takes what is in its mailbox
-  std::uint64_t batch_one_in = 4;  // what comes waits for more, so often
+  std::uint64_t batch_one_in = 4;  // what comes waits for more, so often; 0: never
   CoreMutation mutation = CoreMutation::kNone;
 };
 

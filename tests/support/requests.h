@@ -106,17 +106,24 @@ inline Bytes connect_record(const ConnectRequest& request) {
   return bytes;
 }
 
-// setWatches; `exist` and `child` likewise paths.
-inline Bytes set_watches_record(Zxid relative, const std::vector<std::string>& data,
-                                const std::vector<std::string>& exist,
-                                const std::vector<std::string>& child) {
+// The paths of setWatches; of setWatches2 if any watch of them stays.
+struct WatchLists {
+  std::vector<std::string> data = {}, exist = {}, child = {}, persistent = {}, recursive = {};
+  bool has_lasting() const { return !persistent.empty() || !recursive.empty(); }
+};
+
+inline Bytes set_watches_record(Zxid relative, const WatchLists& lists) {
   Bytes bytes;
   JuteWriter writer(bytes);
   writer.write_long(relative.value);
-  for (const auto* paths : {&data, &exist, &child}) {
-    writer.write_int(static_cast<std::int32_t>(paths->size()));
-    for (const std::string& path : *paths) writer.write_string(path);
-  }
+  const auto write_paths = [&writer](const std::vector<std::string>& paths) {
+    writer.write_int(static_cast<std::int32_t>(paths.size()));
+    for (const std::string& path : paths) writer.write_string(path);
+  };
+  for (const auto* paths : {&lists.data, &lists.exist, &lists.child}) write_paths(*paths);
+  if (!lists.has_lasting()) return bytes;
+  write_paths(lists.persistent);
+  write_paths(lists.recursive);
   return bytes;
 }
 

@@ -10,8 +10,6 @@ namespace paddock::test {
 
 namespace {
 
-constexpr std::int64_t kWallSkewMax = 3'600'000;
-
 int throwing_checks = 0;  // ThrowingChecks alive; simulations run on one thread
 
 [[noreturn]] void throw_check(std::string_view what) {
@@ -155,7 +153,7 @@ SimEnsemble::SimEnsemble(SimOptions options)
     if (options_.clocks_drift) host.clock_rate = random_.between(500'000, 2'000'000);
     if (whole_) {
       CoreHostOptions core = options_.core;
-      core.wall_ahead_ms = random_.between(-kWallSkewMax, kWallSkewMax);
+      core.wall_ahead_ms = random_.between(-options_.wall_skew_max_ms, options_.wall_skew_max_ms);
       hosts_.push_back(std::make_unique<CoreHost>(world, std::move(host), core,
                                                   CoreHost::Around{whole_->lines, whole_->checkers},
                                                   random_.fork()));
@@ -168,7 +166,8 @@ SimEnsemble::SimEnsemble(SimOptions options)
 
 SimEnsemble::Whole::Whole(SimEnsemble& sim)
     : checkers(sim.checkers_),
-      lines(sim.queue_, sim, millis(5), sim.random_.fork()),
+      lines(sim.queue_, sim, sim.options_.core_clients.delay_max,
+            sim.options_.core_clients.lines_straggle, sim.random_.fork()),
       clients(sim.queue_, sim.trace_, lines, checkers, sim.options_.core_clients,
               sim.random_.fork()) {}
 

@@ -38,6 +38,7 @@ struct SimOptions {
   std::size_t trace_kept = 60;
   // Whole replicas with ZooKeeper clients, in the place of engines with toys around them.
   bool whole = false;
+  std::int64_t wall_skew_max_ms = 3'600'000;  // of the wall clocks of whole replicas
   CoreHostOptions core;
   CoreClientOptions core_clients;
 
@@ -76,7 +77,8 @@ class SimEnsemble final : private LinkUser, private LineUser {
   Micros now() const { return queue_.now(); }
 
   const ZabClients& clients() const { return clients_; }
-  const CoreClients& core_clients() const { return whole_->clients; }  // only if they are whole
+  CoreClients& core_clients() { return whole_->clients; }  // only if they are whole
+  ClientLines& lines() { return whole_->lines; }
   const CoreCheckers& core_checkers() const { return whole_->checkers; }
   ZabCheckers& checkers() { return checkers_; }
   const std::vector<std::unique_ptr<ZabHost>>& hosts() const { return hosts_; }

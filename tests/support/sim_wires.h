@@ -37,6 +37,7 @@ class SimWires {
   }
 
   void set_speed(const WireSpeed& speed) { speed_ = speed; }
+  bool breaks_lose() const { return speed_.breaks_lose; }
   // How many of the `count` that are on their way on a connection that breaks still arrive: the
   // first ones.
   std::size_t survivors(std::size_t count) {

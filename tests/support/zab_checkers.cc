@@ -107,6 +107,13 @@ void ZabCheckers::stopped(ServerId server) {
   seen.role = zab::Role::kLooking;
 }
 
+void ZabCheckers::wiped(ServerId server) {
+  View& seen = view(server);
+  seen.acked = {};
+  seen.accepted_epoch = seen.current_epoch = {};
+  check_kept(seen);
+}
+
 // --- what servers expose
 
 void ZabCheckers::proposed(ServerId server, const zab::Txn& txn) {

@@ -57,6 +57,7 @@ class ZabCheckers {
   // --- what happens, when it does
   void started(ServerId server);
   void stopped(ServerId server);
+  void wiped(ServerId server);  // nothing is left of all that it said it had
   void proposed(ServerId server, const zab::Txn& txn);
   void role_changed(ServerId server, const zab::RoleChanged& change);
   void delivered(ServerId server);  // the state has one more

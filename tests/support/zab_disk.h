@@ -48,6 +48,11 @@ class ZabDisk {
   zab::WriteTicket complete();
   // Some of what is pending gets there, in order, the last of it perhaps in part; the rest is lost.
   void lose_power();
+  // Nothing of it does.
+  void lose_pending() { pending_.clear(); }
+
+  // Another one takes its place, an empty one.
+  void wipe() { image_ = {}; }
 
   // The checkpoint goes on to what `state` has up to `upto`, which the log on disk reaches; `tree`
   // is of that zxid.

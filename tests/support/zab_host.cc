@@ -93,7 +93,11 @@ void ZabHost::stop(bool dark) {
   world_.checkers.stopped(id());
   world_.links.stop(id(), dark);
   world_.votes.stop(id(), dark);
-  disk_.lose_power();
+  if (options_.crash_keeps_some) {
+    disk_.lose_power();
+  } else {
+    disk_.lose_pending();
+  }
   role_ = zab::Role::kLooking;
   state_ = {};
   log_ = {};
@@ -104,6 +108,13 @@ void ZabHost::stop(bool dark) {
   writing_ = false;
   timer_at_ = Micros{INT64_MAX};
   actions_left_.reset();
+}
+
+void ZabHost::wipe() {
+  PADDOCK_CHECK(!running());
+  lost_.clear();
+  disk_.wipe();
+  world_.checkers.wiped(id());
 }
 
 void ZabHost::pause() {

@@ -46,6 +46,7 @@ struct HostOptions {
   Micros pump_max = millis(1);         // between two parts of a history that is sent
   std::uint64_t pump_txns = 8;         // in one part
   Micros maintain_every = seconds(5);  // checkpoint, and trim the log; 0: never
+  bool crash_keeps_some = true;        // of what is on its way to the disk; else nothing
   Mutation mutation = Mutation::kNone;
 };
 
@@ -69,6 +70,8 @@ class ZabHost : public ClientService {
   // Its disk is slower than it was, or refuses a write, which ends the process.
   void slow_disk(double factor) { disk_factor_ = factor; }
   void fail_disk() { disk_fails_ = true; }
+  // The machine comes back with an empty disk.
+  void wipe();
   // What it was to end by, and has not ended by yet, does not happen.
   void spare();
   // From now on its disk is a good one, and it sends a history as fast as it can.

@@ -31,15 +31,43 @@ bool contains(const std::vector<ServerId>& servers, ServerId server) {
 
 using enum TraceKind;
 
-constexpr TraceKind kOutcomes[] = {kStarts,    kStops,    kDelivers,     kRole,    kCloses,
-                                   kTruncates, kInstalls, kAcknowledges, kSyncDone};
+constexpr TraceKind kOutcomes[] = {
+    kStarts,   kStops,     kDelivers, kRole,    kCloses, kTruncates, kInstalls, kAcknowledges,
+    kSyncDone, kDiskFails, kAsks,     kAnswers, kFires,  kDials,     kAttaches, kHangsUp};
 // What the other end says already, or what is only the script's own doing.
 constexpr TraceKind kSilent[] = {kSays, kNotifies, kReachable, kLinkOpened,
                                  kCut,  kMended,   kSevered,   kSyncAsked};
 
-template <std::size_t kSize>
-bool is_among(const TraceKind (&kinds)[kSize], TraceKind kind) {
-  return std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds);
+// Commands for one server; those among them for one that serves.
+constexpr std::string_view kOfOne[] = {"write",       "sync",      "checkpoint", "trim",
+                                       "persist-one", "fail-disk", "wipe"};
+constexpr std::string_view kOfServing[] = {"write", "sync", "checkpoint", "trim"};
+
+template <typename Each, std::size_t kSize, typename Sought>
+bool is_among(const Each (&all)[kSize], const Sought& sought) {
+  return std::find(std::begin(all), std::end(all), sought) != std::end(all);
+}
+
+// Nothing happens by itself, or by chance.
+SimOptions by_hand() {
+  SimOptions options;
+  options.wires.latency_min = options.wires.latency_max = {};
+  options.wires.breaks_lose = false;
+  options.host.disk_min = options.host.disk_max = {};
+  options.host.pump_max = {};
+  options.host.maintain_every = {};
+  options.host.crash_keeps_some = false;
+  options.clients.clients = 0;
+  options.trace_kept = kTraceKept;
+  options.wall_skew_max_ms = 0;
+  options.core.io_threads = 1;
+  options.core.wake_max = {};
+  options.core.batch_one_in = 0;
+  options.core_clients.clients = ScenarioClients::kCount;
+  options.core_clients.delay_max = {};
+  options.core_clients.lines_straggle = false;
+  options.core_clients.by_hand = true;
+  return options;
 }
 
 std::string line_of(const TraceEntry& entry) {
@@ -60,7 +88,7 @@ std::string ZabScenario::run(const std::string& command) {
   std::vector<std::string> words;
   for (std::string word; in >> word;) words.push_back(word);
   if (words.empty()) return {};
-  if (words[0] == "ensemble") return make(words);
+  if (words[0] == "ensemble" || words[0] == "whole") return make(words);
   if (sim_ == nullptr) return "there is no ensemble yet\n";
   const ThrowingChecks throwing;
   try {
@@ -76,16 +104,10 @@ std::string ZabScenario::violation() const {
 }
 
 std::string ZabScenario::make(const Words& words) {
-  SimOptions options;
-  options.wires.latency_min = options.wires.latency_max = {};
-  options.wires.breaks_lose = false;
-  options.host.disk_min = options.host.disk_max = {};
-  options.host.pump_max = {};
-  options.host.maintain_every = {};
-  options.clients.clients = 0;
-  options.trace_kept = kTraceKept;
+  SimOptions options = by_hand();
+  options.whole = words[0] == "whole";
   options.voters = words.size() < 2 ? 0 : static_cast<std::size_t>(number(words[1]).value_or(0));
-  if (options.voters == 0) return "ensemble VOTERS [observers=N] [history=N]\n";
+  if (options.voters == 0) return concat(words[0], " VOTERS [observers=N] [history=N]\n");
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');
     const std::string key = words[i].substr(0, equals);
@@ -95,38 +117,77 @@ std::string ZabScenario::make(const Words& words) {
     if (!value || (key != "observers" && key != "history")) return concat(words[i], "?\n");
     (key == "observers" ? options.observers : options.history) = static_cast<std::size_t>(*value);
   }
+  if (options.whole && options.history > 0) return "whole replicas have a history by clients\n";
+  clients_.reset();
   sim_ = std::make_unique<SimEnsemble>(options);
+  if (options.whole) clients_ = std::make_unique<ScenarioClients>(*sim_);
   cuts_.clear();
+  holds_.clear();
   seen_ = 0;
   return {};
 }
 
 std::string ZabScenario::act(const Words& words) {
   const std::string& verb = words[0];
-  const bool names_one =
-      verb == "write" || verb == "sync" || verb == "checkpoint" || verb == "trim";
-  const bool after_ms = verb == "tick";
+  const bool of_client = words.size() > 1 && ScenarioClients::number(words[1]).has_value();
+  if (clients_ && of_client && clients_->knows(verb)) {
+    const std::string wrong = clients_->run(words);
+    run_threads();
+    return concat(wrong, shown(Shown::kOutcomes));
+  }
+  if (verb == "hold" || verb == "release") return hold(words);
   const auto first = words.size() > 1 ? number(words[1]) : std::nullopt;
+  const bool names_one = is_among(kOfOne, verb);
+  const bool after_ms = verb == "tick" || verb == "run";
   if ((names_one || after_ms) && !first) return concat(verb, " what?\n");
-  const std::size_t last = names_one ? 2 : words.size();
-  const Servers named =
-      servers(Words(words.begin(),
-                    words.begin() + static_cast<std::ptrdiff_t>(std::min(last, words.size()))),
-              after_ms ? 2 : 1);
+  const std::size_t last = std::min<std::size_t>(names_one ? 2 : words.size(), words.size());
+  const Servers named = servers(
+      Words(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(last)), after_ms ? 2 : 1);
   if (named.empty()) return "there is no such server\n";
-  if (names_one && !host(named[0]).serves()) return "it does not serve\n";
+  if (is_among(kOfServing, verb) && !host(named[0]).serves()) return "it does not serve\n";
+  if (clients_ && (verb == "write" || verb == "sync")) return "clients do that\n";
+  if (verb == "wipe" && host(named[0]).running()) return "it is running\n";
+  if (verb == "show" && !clients_) return "it has no tree\n";
 
+  if (verb == "describe" || verb == "show") {
+    std::string text;
+    for (const ServerId server : named) {
+      text += verb == "show" ? clients_->show(server) : concat(host(server).describe(), "\n");
+    }
+    return concat(text, shown(Shown::kAll));
+  }
+  if (names_one) {
+    act_on_one(words, named[0]);
+  } else if (verb == "tick") {
+    tick(*first, named);
+  } else if (verb == "run") {
+    run_for(*first);
+    return shown(Shown::kOutcomes);
+  } else if (!act_on(verb, named)) {
+    return concat("what is ", verb, "?\n");
+  }
+  run_threads();
+  return shown(verb == "elect"    ? Shown::kAllButVotes
+               : verb == "settle" ? Shown::kOutcomes
+                                  : Shown::kAll);
+}
+
+bool ZabScenario::act_on(const std::string& verb, const Servers& named) {
   if (verb == "start") {
     start(named);
   } else if (verb == "crash" || verb == "power-off") {
     stop(named, verb == "power-off");
+  } else if (verb == "pause" || verb == "resume") {
+    for (const ServerId server : named) {
+      if (!host(server).running() || host(server).paused() != (verb == "resume")) continue;
+      verb == "pause" ? host(server).pause() : host(server).resume();
+    }
   } else if (verb == "cut") {
     cut(named);
   } else if (verb == "join") {
     join(named);
   } else if (verb == "elect") {
     elect(named);
-    return shown(Shown::kAllButVotes);
   } else if (verb == "vote") {
     while (vote_arrives(named)) {
     }
@@ -138,25 +199,55 @@ std::string ZabScenario::act(const Words& words) {
     }
   } else if (verb == "settle") {
     settle(named);
-    return shown(Shown::kOutcomes);
-  } else if (verb == "tick") {
-    tick(*first, named);
-  } else if (verb == "write") {
-    write(named[0]);
-  } else if (verb == "sync") {
-    host(named[0]).sync({++sessions_});
-  } else if (verb == "checkpoint") {
-    host(named[0]).checkpoint();
-  } else if (verb == "trim") {
-    host(named[0]).trim({words.size() > 2 ? number(words[2]).value_or(0) : 0});
-  } else if (verb == "describe") {
-    std::string text;
-    for (const ServerId server : named) text += concat(host(server).describe(), "\n");
-    return text;
   } else {
-    return concat("what is ", verb, "?\n");
+    return false;
   }
-  return shown(Shown::kAll);
+  return true;
+}
+
+void ZabScenario::act_on_one(const Words& words, ServerId server) {
+  const std::string& verb = words[0];
+  if (verb == "write") {
+    write(server);
+  } else if (verb == "sync") {
+    host(server).sync({++sessions_});
+  } else if (verb == "checkpoint") {
+    host(server).checkpoint();
+  } else if (verb == "trim") {
+    host(server).trim({words.size() > 2 ? number(words[2]).value_or(0) : 0});
+  } else if (verb == "persist-one") {
+    write_is_done({server});
+  } else if (verb == "fail-disk") {
+    host(server).fail_disk();
+  } else if (verb == "wipe") {
+    host(server).wipe();
+  }
+}
+
+// One way: what is said before goes on its way, too, and waits.
+std::string ZabScenario::hold(const Words& words) {
+  const Servers ends = words.size() == 3 ? servers(words, 1) : Servers{};
+  if (ends.size() != 2) return concat(words[0], " FROM TO\n");
+  const std::pair way{ends[0], ends[1]};
+  if (words[0] == "hold") {
+    if (holds_.contains(way)) return "it is held\n";
+    holds_[way] = sim_->faults().cut({way});
+    return {};
+  }
+  const auto held = holds_.find(way);
+  if (held == holds_.end()) return "it is not held\n";
+  sim_->faults().mend(held->second);
+  holds_.erase(held);
+  return {};
+}
+
+// In slices, in which clients say that they are there.
+void ZabScenario::run_for(std::int64_t ms) {
+  constexpr std::int64_t kSliceMs = 500;
+  for (; ms > 0 && sim_->ok(); ms -= kSliceMs) {
+    if (clients_) clients_->ping();
+    sim_->run_for(millis(std::min(ms, kSliceMs)));
+  }
 }
 
 ZabScenario::Servers ZabScenario::servers(const Words& words, std::size_t from) const {
@@ -194,7 +285,7 @@ void ZabScenario::cut(const Servers& named) {
       ways.emplace_back(peer, server);
     }
     // Each end hears of it before the wires are gone.
-    while (sim_->happens([&](const SimEvent& event) {
+    while (happens([&](const SimEvent& event) {
       if (event.kind == SimKind::kVoteNotice) return true;
       if (event.kind != SimKind::kLink) return false;
       const LinkEnd end{event.b, static_cast<Side>(event.a)};
@@ -228,16 +319,15 @@ void ZabScenario::tick(std::int64_t ms, const Servers& servers) {
   while (queue.now() < until) {
     Micros next = until;
     const auto due = [&](const SimEvent& event) {
-      return event.kind == SimKind::kTimer && event.at <= until &&
-             contains(servers, ServerId{event.a});
+      const bool is_timer = event.kind == SimKind::kTimer || event.kind == SimKind::kIoTimer;
+      return is_timer && event.at <= until && contains(servers, ServerId{event.a});
     };
     sim_->happens([&](const SimEvent& event) {
       if (due(event)) next = std::min(next, event.at);
       return false;
     });
     queue.advance(next);
-    while (sim_->happens(
-        [&](const SimEvent& event) { return due(event) && event.at <= queue.now(); })) {
+    while (happens([&](const SimEvent& event) { return due(event) && event.at <= queue.now(); })) {
     }
   }
 }
@@ -252,8 +342,31 @@ void ZabScenario::write(ServerId server) {
   host(server).write({SessionId{session}, 1, static_cast<std::uint64_t>(session)});
 }
 
+template <typename Wanted>
+bool ZabScenario::happens(const Wanted& wanted) {
+  const bool did = sim_->happens(wanted);
+  if (did) run_threads();
+  return did;
+}
+
+// The core and the io threads, and what clients and servers say to each other.
+void ZabScenario::run_threads() {
+  while (sim_->happens([&](const SimEvent& event) {
+    switch (event.kind) {
+      case SimKind::kCore:
+      case SimKind::kIoMail:
+      case SimKind::kLineUp:
+      case SimKind::kLineDown:
+        return event.at <= sim_->now();
+      default:
+        return false;
+    }
+  })) {
+  }
+}
+
 bool ZabScenario::vote_arrives(const Servers& servers) {
-  return sim_->happens([&](const SimEvent& event) {
+  return happens([&](const SimEvent& event) {
     const bool from_one = contains(servers, ServerId{event.a});
     if (event.kind == SimKind::kVoteReady || event.kind == SimKind::kVoteNotice) return from_one;
     if (event.kind != SimKind::kVote && event.kind != SimKind::kVoteDial) return false;
@@ -264,7 +377,7 @@ bool ZabScenario::vote_arrives(const Servers& servers) {
 }
 
 bool ZabScenario::speech_arrives(const Servers& servers) {
-  return sim_->happens([&](const SimEvent& event) {
+  return happens([&](const SimEvent& event) {
     if (event.kind == SimKind::kPump) return contains(servers, ServerId{event.a});
     const bool dials = event.kind == SimKind::kDial || event.kind == SimKind::kDialFailed;
     if (!dials && event.kind != SimKind::kLink) return false;
@@ -276,7 +389,7 @@ bool ZabScenario::speech_arrives(const Servers& servers) {
 }
 
 bool ZabScenario::write_is_done(const Servers& servers) {
-  return sim_->happens([&](const SimEvent& event) {
+  return happens([&](const SimEvent& event) {
     return event.kind == SimKind::kDisk && contains(servers, ServerId{event.a});
   });
 }

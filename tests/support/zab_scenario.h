@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/scenario_clients.h"
 #include "tests/support/sim_ensemble.h"
 
 namespace paddock::test {
@@ -15,20 +16,37 @@ namespace paddock::test {
 // any, all are meant.
 //
 //   ensemble VOTERS [observers=N] [history=N]   servers that are stopped, with equal disks
-//   start N...      crash N...     power-off N...
+//   start N...      crash N...     power-off N...     pause N...     resume N...
 //   elect N...      votes among these, and the time that takes, until they know who leads
 //   vote N...       votes among these arrive, one by one
 //   exchange A B    what A and B say to each other arrives, and is shown
 //   persist N...    all that these have to write is on disk
+//   persist-one N   the write that N is at is on disk, and no later one
+//   fail-disk N     N's next write is refused, as by a full disk or a broken one
+//   wipe N          N, which is stopped, comes back with an empty disk
 //   settle N...     all of that among these, until nothing is left to do; only outcomes are shown
 //   write N         a client's write, through N
 //   sync N          a client's sync, through N
 //   tick MS [N...]  time passes; for others than these no timer goes off
 //   cut N...        connections with all others break, and none can be made
 //   join N...       that is over
+//   hold A B        what A says to B is on its way until: release A B
+//   run MS          all goes its way for so long
 //   checkpoint N    a checkpoint of all that N has on disk
 //   trim N ZXID     N's log up to there goes
 //   describe N...
+//
+// In an ensemble of whole replicas there are clients, a to h, in the place of write and sync. What
+// they and the threads of a server say to each other arrives at once.
+//
+//   whole VOTERS [observers=N]
+//   connect C N     with the session that it has, or a new one;  forget C: it has none any more
+//   hang-up C
+//   ask C WHAT      create [-e] [-s] [-c] PATH [DATA], set PATH DATA, delete PATH, sync, close,
+//                   get, exists or ls [-w] PATH, watch [-r] PATH, unwatch PATH,
+//                   multi WRITE + WRITE ...
+//   hold C          what C and its server say to each other is on its way until: release C
+//   show N...       nodes and sessions of N's tree, which is compared with the others'
 //
 // A command gives what came of it, a line for each thing, as zab_trace has it; a message stands at
 // the point where it arrives.
@@ -48,6 +66,11 @@ class ZabScenario {
 
   std::string make(const Words& words);
   std::string act(const Words& words);
+  // True: it was one of these.
+  bool act_on(const std::string& verb, const Servers& servers);
+  void act_on_one(const Words& words, ServerId server);
+  std::string hold(const Words& words);
+  void run_for(std::int64_t ms);
   Servers servers(const Words& words, std::size_t from) const;
   ZabHost& host(ServerId server) const { return sim_->host(server); }
 
@@ -60,6 +83,10 @@ class ZabScenario {
   void settle(const Servers& servers);
   void write(ServerId server);
 
+  // As SimEnsemble's; and then all threads do what they can.
+  template <typename Wanted>
+  bool happens(const Wanted& wanted);
+  void run_threads();
   bool vote_arrives(const Servers& servers);
   bool speech_arrives(const Servers& servers);
   bool write_is_done(const Servers& servers);
@@ -67,8 +94,10 @@ class ZabScenario {
   std::string shown(Shown what);
 
   std::unique_ptr<SimEnsemble> sim_;
+  std::unique_ptr<ScenarioClients> clients_;                 // of whole replicas
   std::map<std::int64_t, std::vector<std::uint64_t>> cuts_;  // by server
-  std::uint64_t seen_ = 0;                                   // of the trace
+  std::map<std::pair<ServerId, ServerId>, std::uint64_t> holds_;
+  std::uint64_t seen_ = 0;  // of the trace
   std::int64_t sessions_ = 0;
 };
 

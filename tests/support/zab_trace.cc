@@ -117,7 +117,48 @@ std::string about_text(const TraceEntry& entry) {
   return {};
 }
 
+std::string session_text(const TraceEntry& entry) {
+  return entry.a == 0 ? "" : concat(", session ", zxid(entry.a));
+}
+
+// Of a client, with what it asked for or was told if the trace has that.
+std::string client_text(const TraceEntry& entry) {
+  const std::int64_t server = entry.server.value;
+  const std::string client = name_of_client(entry.peer.value);
+  const std::string about = about_text(entry);
+  const auto number = static_cast<std::int32_t>(entry.a);
+  if (entry.kind == TraceKind::kAsks) {
+    return concat(
+        client, " asks ", server, ": ",
+        about.empty() ? concat(number, " ", name_of(static_cast<OpCode>(entry.b))) : about);
+  }
+  if (entry.kind == TraceKind::kAnswers) {
+    return concat(server, " answers ", client, ": ", about.empty() ? std::to_string(number) : about,
+                  " at ", zxid(entry.b));
+  }
+  if (entry.kind == TraceKind::kFires) {
+    return concat(server, " tells ", client, ": ", name_of(static_cast<EventType>(entry.a)),
+                  about.empty() ? "" : " ", about, entry.b == UINT64_MAX ? "" : " at ",
+                  entry.b == UINT64_MAX ? "" : zxid(entry.b));
+  }
+  if (entry.kind == TraceKind::kDials) {
+    return concat(client, " connects to ", server, session_text(entry));
+  }
+  if (entry.kind == TraceKind::kAttaches) {
+    if (entry.a == 0) return concat(server, " tells ", client, " that its session has expired");
+    return concat(server, " serves ", client, session_text(entry));
+  }
+  if (entry.a == 0) return concat(client, " hangs up on ", server);
+  return concat(server, " hangs up on ", client);
+}
+
 }  // namespace
+
+std::string name_of_client(std::int64_t number) {
+  constexpr std::int64_t kLetters = 26;
+  if (number >= kLetters) return concat("client", number);
+  return {static_cast<char>('a' + number)};
+}
 
 std::string to_string(const TraceEntry& entry) {
   const std::int64_t server = entry.server.value;
@@ -184,21 +225,12 @@ std::string to_string(const TraceEntry& entry) {
     case TraceKind::kSyncDone:
       return concat(server, " is synced", of_link(entry));
     case TraceKind::kAsks:
-      return concat("client ", peer, " asks ", server, " ", static_cast<std::int32_t>(entry.a),
-                    ": ", name_of(static_cast<OpCode>(entry.b)));
     case TraceKind::kAnswers:
-      return concat(server, " answers client ", peer, " ", static_cast<std::int32_t>(entry.a),
-                    " at ", zxid(entry.b));
     case TraceKind::kFires:
-      return concat(server, " tells client ", peer, " ", name_of(static_cast<EventType>(entry.a)),
-                    " at ", zxid(entry.b));
     case TraceKind::kDials:
-      return concat("client ", peer, " dials ", server, ", session ", zxid(entry.a));
     case TraceKind::kAttaches:
-      return concat(server, " gives client ", peer, " session ", zxid(entry.a));
     case TraceKind::kHangsUp:
-      return concat(entry.a != 0 ? "" : "client ", entry.a != 0 ? server : peer, " hangs up on ",
-                    entry.a != 0 ? "client " : "", entry.a != 0 ? peer : server);
+      return client_text(entry);
     case TraceKind::kAcknowledges:
       return concat(server, " acknowledges ", zxid(entry.a));
   }

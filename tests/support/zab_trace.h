@@ -62,6 +62,7 @@ struct TraceEntry {
   std::uint64_t b = 0;
   std::variant<std::monostate, zab::Message, zab::Notification, std::string> about;
 };
+std::string name_of_client(std::int64_t number);  // "a", "b" ...
 // "1->3 FOLLOWERINFO zxid=0x100000000 ...", "2 delivers 0x100000002": without the time.
 std::string to_string(const TraceEntry& entry);
 
