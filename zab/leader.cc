@@ -17,8 +17,6 @@ using State = LearnerProgress::State;
 
 // Epochs beyond this would not fit a zxid.
 constexpr Epoch kEpochMax{INT32_MAX};
-// The counter after it is left unused: ZooKeeper elects anew before it would be reached.
-constexpr std::uint32_t kCounterMax = 0xfffffffe;
 
 std::string hex_of(Zxid zxid) {
   return concat("0x", hex(static_cast<std::uint64_t>(zxid.value)));
@@ -238,7 +236,7 @@ Zxid Leader::next_zxid() const {
 }
 
 bool Leader::is_exhausted() const {
-  return is_established() && !identity_.alone && last_proposed_.counter() >= kCounterMax;
+  return is_established() && !identity_.alone && last_proposed_.counter() >= identity_.txns_max;
 }
 
 void Leader::propose(Txn txn, Millis now, Actions& actions) {
@@ -362,6 +360,7 @@ void Leader::answer(LinkId link, const Revalidated& answer, Actions& actions) {
 
 void Leader::request_sync(LinkId link, Actions& actions) {
   PADDOCK_CHECK(is_established());
+  if (is_exhausted()) return;  // it must not overtake a write that finds no zxid; the role ends
   next_sync_.push_back({link});
   if (!sync_round_) start_sync_round(actions);
 }
@@ -496,6 +495,7 @@ std::set<ServerId> Leader::learner_ids() const {
 
 Millis Leader::next_deadline() const {
   if (identity_.alone) return kNever;
+  if (is_exhausted() && outstanding_.empty()) return now_;
   const Millis next = std::min(next_ping_, next_beat_);
   return is_established() ? next : std::min(deadline_, next);
 }

@@ -34,6 +34,7 @@ class Leader {
     ServerId self;
     bool alone = false;  // stands alone: no discovery, and the epoch of its last zxid
     Epoch promised;      // by whomever: the new epoch is above it
+    std::uint32_t txns_max = kEpochTxnsMax;
   };
 
   // `configurations` and `journal` outlive it.

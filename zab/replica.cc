@@ -287,8 +287,9 @@ void Replica::Impl::settle(Actions& actions) {
 }
 
 void Replica::Impl::lead(Actions& actions) {
-  leader_.emplace(Leader::Identity{membership_.self, is_alone(), promised_}, membership_.timing,
-                  configurations_, journal_, now_, actions);
+  leader_.emplace(
+      Leader::Identity{membership_.self, is_alone(), promised_, membership_.epoch_txns_max},
+      membership_.timing, configurations_, journal_, now_, actions);
   for (auto& [link, early] : std::exchange(early_, {})) {
     leader_->on_link_opened(link, now_);
     if (early.info) leader_->on_message(link, std::move(*early.info), now_, actions);

@@ -22,12 +22,17 @@ struct Durable {
   Epoch current_epoch;
 };
 
+// The counter after it is left unused: ZooKeeper elects anew before it would be reached.
+inline constexpr std::uint32_t kEpochTxnsMax = 0xfffffffe;
+
 // Who this server is among others. Without an ensemble it stands alone: it leads from the first
 // step on, in the epoch of its last zxid, as a ZooKeeper server that stands alone does.
 struct Membership {
   ServerId self;
   std::shared_ptr<const Ensemble> ensemble;  // null: stands alone
   Timing timing;
+  // A leader with no more left steps down, and the next one begins an epoch. Fewer in a simulation.
+  std::uint32_t epoch_txns_max = kEpochTxnsMax;
 };
 
 // What a leader knows of its learners, and of itself. For operators and tests; never for decisions.
