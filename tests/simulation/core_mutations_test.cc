@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "tests/simulation/seed_run.h"
 #include "tests/support/core_mutation.h"
 #include "tests/support/sim_ensemble.h"
 
@@ -42,16 +43,7 @@ class CoreMutations : public testing::TestWithParam<int> {
 };
 
 TEST_P(CoreMutations, AreFound) {
-  for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
-    SimEnsemble sim(busy(seed, mutation()));
-    sim.start();
-    sim.inject(faults());
-    if (sim.run_for(seconds(60))) continue;
-    RecordProperty("seeds", static_cast<int>(seed));
-    RecordProperty("found", sim.violation());
-    return;
-  }
-  FAIL() << "nobody noticed in " << kSeedsMax << " seeds";
+  expect_found([this](std::uint64_t seed) { return busy(seed, mutation()); }, faults(), kSeedsMax);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, CoreMutations, testing::Range(1, kCoreMutationCount),
@@ -59,14 +51,9 @@ INSTANTIATE_TEST_SUITE_P(Each, CoreMutations, testing::Range(1, kCoreMutationCou
                            return std::string(name_of(static_cast<CoreMutation>(info.param)));
                          });
 
-// Else what the others find might be something else.
 TEST(CoreMutationsWithout, NothingIsFound) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    SimEnsemble sim(busy(seed, CoreMutation::kNone));
-    sim.start();
-    sim.inject(faults());
-    ASSERT_TRUE(sim.run_for(seconds(60))) << sim.report();
-  }
+  expect_nothing_found([](std::uint64_t seed) { return busy(seed, CoreMutation::kNone); },
+                       faults());
 }
 
 }  // namespace

@@ -3,71 +3,30 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
-#include <vector>
 
-#include "common/concat.h"
 #include "tests/simulation/arguments.h"
+#include "tests/simulation/scenario_files.h"
 #include "tests/support/zab_scenario.h"
 
 namespace paddock::test {
 namespace {
 
-const std::filesystem::path kFolder =
-    std::filesystem::path(PADDOCK_SOURCE_DIR) / "tests/simulation/scenarios";
-
-// The file as it ought to be: everything as it is, but what stands behind each "----".
-std::string run_all(const std::string& text, ZabScenario& scenario) {
-  std::istringstream in(text);
-  std::string result, output;
-  bool in_output = false;
-  for (std::string line; std::getline(in, line);) {
-    if (in_output) {
-      in_output = !line.empty();
-      if (in_output) continue;
-    }
-    result += concat(line, "\n");
-    if (line == "----") {
-      result += std::exchange(output, {});
-      in_output = true;
-    } else if (!line.starts_with("#")) {
-      output += scenario.run(line);
-    }
-  }
-  return result;
-}
-
-std::vector<std::string> scenarios() {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
-    if (entry.path().extension() == ".txt") names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
 class Scenario : public testing::TestWithParam<std::string> {};
 
 TEST_P(Scenario, GoesAsItIsWritten) {
-  const std::filesystem::path path = kFolder / (GetParam() + ".txt");
-  std::ifstream in(path);
-  ASSERT_TRUE(in) << path;
-  std::ostringstream read;
-  read << in.rdbuf();
+  const std::string text = read_scenario(GetParam());
   ZabScenario scenario;
-  const std::string ran = run_all(read.str(), scenario);
+  const std::string ran = run_all(text, scenario);
   EXPECT_EQ(scenario.violation(), "");
   if (arguments().rewrite) {
-    std::ofstream(path) << ran;
+    write_scenario(GetParam(), ran);
   } else {
-    EXPECT_EQ(ran, read.str()) << "simulation_test --rewrite writes what came of it";
+    EXPECT_EQ(ran, text) << "simulation_test --rewrite writes what came of it";
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenarios()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenario_names()), [](const auto& info) {
   std::string name = info.param;
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
@@ -76,7 +35,7 @@ INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenarios()), [](const
 TEST(Scenarios, SayWhatTheyDoNotUnderstand) {
   ZabScenario scenario;
   EXPECT_EQ(scenario.run("start 1"), "there is no ensemble yet\n");
-  EXPECT_EQ(scenario.run("ensemble"), "ensemble VOTERS [observers=N] [history=N]\n");
+  EXPECT_EQ(scenario.run("ensemble"), "ensemble VOTERS [observers=N] [history=N] [epoch=N]\n");
   EXPECT_EQ(scenario.run("ensemble 3 voters=3"), "voters=3?\n");
   EXPECT_EQ(scenario.run("ensemble 3"), "");
   EXPECT_EQ(scenario.run("strat 1"), "what is strat?\n");
@@ -84,6 +43,17 @@ TEST(Scenarios, SayWhatTheyDoNotUnderstand) {
   EXPECT_EQ(scenario.run("tick"), "tick what?\n");
   EXPECT_EQ(scenario.run("write 1"), "it does not serve\n");
   EXPECT_EQ(scenario.run(""), "");
+  EXPECT_EQ(scenario.run("show 1"), "it has no tree\n");
+  EXPECT_EQ(scenario.run("hold 1"), "hold FROM TO\n");
+  EXPECT_EQ(scenario.run("release 1 2"), "it is not held\n");
+  EXPECT_EQ(scenario.run("start 1"), "1 starts at 0x0, epoch 0\n");
+  EXPECT_EQ(scenario.run("wipe 1"), "it is running\n");
+  EXPECT_EQ(scenario.run("whole 3 history=2"), "whole replicas have a history by clients\n");
+  EXPECT_EQ(scenario.run("whole 3"), "");
+  EXPECT_EQ(scenario.run("ask z get /x"), "there is no such server\n");
+  EXPECT_EQ(scenario.run("ask a get /x"), "it is not connected\n");
+  EXPECT_EQ(scenario.run("connect a"), "connect to whom?\n");
+  EXPECT_EQ(scenario.run("write 1"), "it does not serve\n");
 }
 
 }  // namespace

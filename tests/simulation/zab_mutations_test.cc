@@ -3,12 +3,9 @@
 // the seeds prove.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <set>
 #include <string>
-#include <vector>
 
-#include "common/concat.h"
+#include "tests/simulation/seed_run.h"
 #include "tests/support/sim_ensemble.h"
 #include "tests/support/zab_mutation.h"
 
@@ -45,30 +42,15 @@ class Mutations : public testing::TestWithParam<int> {
 };
 
 TEST_P(Mutations, AreFound) {
-  for (std::uint64_t seed = 1; seed <= kSeedsMax; ++seed) {
-    SimEnsemble sim(busy(seed, mutation()));
-    sim.start();
-    sim.inject(faults());
-    if (sim.run_for(seconds(60))) continue;
-    RecordProperty("seeds", static_cast<int>(seed));
-    RecordProperty("found", sim.violation());
-    return;
-  }
-  FAIL() << "nobody noticed in " << kSeedsMax << " seeds";
+  expect_found([this](std::uint64_t seed) { return busy(seed, mutation()); }, faults(), kSeedsMax);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, Mutations, testing::Range(1, kMutationCount), [](const auto& info) {
   return std::string(name_of(static_cast<Mutation>(info.param)));
 });
 
-// Else what the others find might be something else.
 TEST(MutationsWithout, NothingIsFound) {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    SimEnsemble sim(busy(seed, Mutation::kNone));
-    sim.start();
-    sim.inject(faults());
-    ASSERT_TRUE(sim.run_for(seconds(60))) << sim.report();
-  }
+  expect_nothing_found([](std::uint64_t seed) { return busy(seed, Mutation::kNone); }, faults());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "common/concat.h"
 #include "tests/simulation/arguments.h"
+#include "tests/simulation/seed_run.h"
 #include "tests/support/sim_ensemble.h"
 
 namespace paddock::test {
@@ -15,7 +16,6 @@ namespace {
 
 constexpr std::uint64_t kShards = 8;
 constexpr std::uint64_t kSeedsPerShard = 40;
-constexpr Micros kFaultsLast = seconds(60);
 
 // What a set of runs came to.
 struct Sum {
@@ -28,13 +28,7 @@ std::string run(std::uint64_t seed, Sum& sum, std::size_t trace_kept = 60) {
   SimOptions options = SimOptions::random(seed);
   options.trace_kept = trace_kept;
   SimEnsemble sim(options);
-  Prng random(mix64(seed + 1));
-  sim.start();
-  sim.inject(FaultRates::random(random));
-  if (sim.run_for(kFaultsLast)) {
-    sim.stop_faults();
-    sim.converges_within(sim.patience());
-  }
+  run_seed(sim, seed);
   sum.elections += sim.checkers().elections();
   sum.acknowledged += sim.clients().acknowledged();
   sum.read += sim.clients().read();

@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/concat.h"
 #include "common/path.h"
+#include "server/tree/acl_check.h"
 #include "tests/support/prng.h"
 #include "tests/support/tree_image.h"
 
@@ -25,6 +26,10 @@ std::string parent_path(const std::string& path) {
 
 std::string text_of(SessionId session) {
   return concat("0x", hex(static_cast<std::uint64_t>(session.value)));
+}
+
+bool may_read(const server::AclRef& acl) {
+  return acl == nullptr || server::may({}, *acl, kPermRead, {});
 }
 
 }  // namespace
@@ -89,6 +94,10 @@ void CoreCheckers::commit(const zab::Txn& committed) {
     check_sequence(change);
     check_ephemeral(*txn, change);
   }
+  // Which nobody is told of.
+  if (const auto* acl = std::get_if<SetAclTxn>(&txn->body)) {
+    record(std::string(acl->path), committed.zxid);
+  }
   check_order(*txn);
   if (txn->header.type == OpCode::kCloseSession) check_closed(*txn);
   if (txn->header.type == OpCode::kCreateSession) created_[txn->header.session] = committed.zxid;
@@ -98,11 +107,12 @@ void CoreCheckers::note(const server::TreeChange& change) {
   const EventType type = change.kind == Kind::kCreated   ? EventType::kNodeCreated
                          : change.kind == Kind::kDeleted ? EventType::kNodeDeleted
                                                          : EventType::kNodeDataChanged;
-  occurrences_.push_back({change.zxid, type, change.path});
+  occurrences_.push_back({change.zxid, type, change.path, may_read(change.node_acl)});
   record(change.path, change.zxid);
   if (change.kind == Kind::kDataChanged) return;
   const std::string parent = parent_path(change.path);
-  occurrences_.push_back({change.zxid, EventType::kNodeChildrenChanged, parent});
+  occurrences_.push_back(
+      {change.zxid, EventType::kNodeChildrenChanged, parent, may_read(change.parent_acl)});
   record(parent, change.zxid);
 }
 
@@ -115,6 +125,7 @@ void CoreCheckers::record(const std::string& path, Zxid zxid) {
   state.children = 0;
   if (node == nullptr) return;
   state.stat = tree_.stat_of(*node);
+  state.readable = may_read(tree_.acl_of(*node));
   state.data = tree_.data_of(*node);
   tree_.for_each_child(*node, [&](std::string_view name) { state.children += hash_of_name(name); });
 }

@@ -20,6 +20,7 @@ namespace paddock::test {
 struct NodeState {
   Zxid since;
   bool exists = false;
+  bool readable = false;  // by the clients here, who are nobody in particular
   Stat stat;
   Value data;
   std::uint64_t children = 0;  // a hash over their names
@@ -31,6 +32,7 @@ struct Occurrence {
   Zxid zxid;
   EventType type{};
   std::string path;
+  bool readable = true;  // else it is not told
 };
 
 // A transaction that is committed, without its body.

@@ -291,10 +291,12 @@ void CoreClient::take_read(const Asked& asked, const ReplyHeader& header, JuteRe
                              " was there when that was asked for"));
   }
   const NodeState state = world_.checkers.state(asked.path, header.zxid);
-  const ErrorCode expected = state.exists ? ErrorCode::kOk : ErrorCode::kNoNode;
+  const ErrorCode expected = !state.exists    ? ErrorCode::kNoNode
+                             : state.readable ? ErrorCode::kOk
+                                              : ErrorCode::kNoAuth;
   if (header.error != expected) return fail("SC", concat(where, " is not as it was"));
   watch(asked, header);
-  if (!state.exists) return;
+  if (header.error != ErrorCode::kOk) return;
   if (asked.op == OpCode::kGetData) {
     const auto data = reader.read_buffer();
     const std::optional<ByteView> wanted = state.data.get();

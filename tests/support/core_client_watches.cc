@@ -45,7 +45,8 @@ void CoreClient::set_watches() {
 
 void CoreClient::watch(const Asked& asked, const ReplyHeader& header) {
   const bool is_there = header.error == ErrorCode::kOk;
-  if (!asked.watch || (!is_there && asked.op != OpCode::kExists)) return;
+  const bool waits = header.error == ErrorCode::kNoNode && asked.op == OpCode::kExists;
+  if (!asked.watch || (!is_there && !waits)) return;
   Watches& watches = watches_[asked.path];
   (asked.op == OpCode::kGetChildren2 ? watches.child
    : is_there                        ? watches.data
@@ -68,7 +69,8 @@ void CoreClient::take_watch_op(const Asked& asked, const ReplyHeader& header) {
 }
 
 // Source: client-protocol.md section 11. One event to one client, however many of its watches a
-// change concerns.
+// change concerns; and none of what it may not read, by which those that fire once are used up,
+// too.
 bool CoreClient::fires(const Occurrence& occurrence) {
   const bool of_children = occurrence.type == EventType::kNodeChildrenChanged;
   bool due = false;
@@ -86,6 +88,7 @@ bool CoreClient::fires(const Occurrence& occurrence) {
     due = due || (watches.recursive && !of_children);
     if (watches.empty()) watches_.erase(found);
   }
+  if (!occurrence.readable) return false;
   return due || (!of_children && std::ranges::any_of(watches_, [&](const auto& each) {
            return each.second.recursive && is_below(occurrence.path, each.first);
          }));

@@ -15,7 +15,7 @@ constexpr std::string_view kQueue = "/q";    // parent of numbered nodes
 constexpr std::string_view kMembers = "/e";  // parent of ephemerals
 constexpr std::uint64_t kRegisters = 6;      // "/r0" ...
 constexpr std::size_t kChildrenMax = 24;     // then they are deleted rather than created
-constexpr std::int32_t kEphemeral = 1, kSequential = 2;
+constexpr std::int32_t kEphemeral = 1, kSequential = 2, kContainer = 4, kTtl = 5;
 
 Micros span(std::int32_t timeout_ms, std::int64_t percent) {
   return {std::int64_t{timeout_ms} * percent * 10};
@@ -154,13 +154,14 @@ void CoreClients::ask_write(Actor& actor) {
     case 3:
     case 4:
       return client.ask(OpCode::kSetData, path, set_data_record(path, text, version));
-    case 5:
-    case 6: {
+    case 5: {
       std::vector<Acl> acl = kOpenAcl;
       if (random_.below(3) == 0) acl.push_back({kPermRead, {"ip", "127.0.0.1"}});
       return client.ask(OpCode::kCreate2, path,
                         create_record({.path = path, .data = text, .flags = 0, .acl = acl}));
     }
+    case 6:
+      return ask_settings(actor, text);
     case 7:
       return client.ask(OpCode::kDelete, path, path_version_record(path, version));
     case 8: {
@@ -173,6 +174,60 @@ void CoreClients::ask_write(Actor& actor) {
     default:
       return ask_own(actor, text);
   }
+}
+
+// What is less usual: nodes that nobody here may read, that go by themselves, quotas.
+void CoreClients::ask_settings(Actor& actor, std::string_view data) {
+  static const std::vector<Acl> kSomebodyElses = {{kPermAll, {"digest", "x:y"}}};
+  CoreClient& client = actor.client;
+  const std::string path = register_path();
+  switch (random_.below(8)) {
+    case 0: {
+      const std::vector<Acl>& acl = random_.below(3) == 0 ? kSomebodyElses : kOpenAcl;
+      return client.ask(OpCode::kSetAcl, path, set_acl_record(path, acl));
+    }
+    case 1:
+      return client.ask(OpCode::kCreate, path,
+                        create_record({.path = path, .data = data, .acl = kSomebodyElses}));
+    case 2: {
+      const CreateArgs args{
+          .path = path, .data = data, .flags = kTtl, .ttl_ms = random_.between(1, 20'000)};
+      return client.ask(OpCode::kCreateTtl, path, create_record(args));
+    }
+    case 3:
+      return client.ask(OpCode::kCreateContainer, path,
+                        create_record({.path = path, .data = data, .flags = kContainer}));
+    case 4: {
+      const std::string child = concat(path, "/x");
+      const bool goes = random_.below(2) == 0;
+      return goes ? client.ask(OpCode::kDelete, child, path_version_record(child))
+                  : client.ask(OpCode::kCreate, child, create_record({.path = child}));
+    }
+    case 5:
+      return client.ask(OpCode::kDelete, path, path_version_record(path));
+    default:
+      return ask_quota(actor);
+  }
+}
+
+// A quota comes and goes as a whole: ZooKeeper's counts are wrong for as long as it is there in
+// part, and differ between servers that have started since and others.
+void CoreClients::ask_quota(Actor& actor) {
+  const std::string top = concat("/zookeeper/quota", kQueue);
+  const std::string limits = concat(top, "/zookeeper_limits"),
+                    stats = concat(top, "/zookeeper_stats");
+  const std::string most = concat("count=", random_.below(20), ",bytes=-1");
+  std::vector<SubRequest> ops;
+  if (random_.below(3) == 0) {
+    for (const std::string& path : {stats, limits, top}) {
+      ops.emplace_back(OpCode::kDelete, path_version_record(path));
+    }
+  } else {
+    ops.emplace_back(OpCode::kCreate, create_record({.path = top}));
+    ops.emplace_back(OpCode::kCreate, create_record({.path = limits, .data = most}));
+    ops.emplace_back(OpCode::kCreate, create_record({.path = stats, .data = "count=0,bytes=0"}));
+  }
+  actor.client.ask(OpCode::kMulti, top, multi_record(ops));
 }
 
 void CoreClients::ask_queue(Actor& actor, std::string_view data) {

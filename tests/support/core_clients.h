@@ -64,6 +64,8 @@ class CoreClients {
   void hang_up(Actor& actor);
   void ask_something(Actor& actor);
   void ask_write(Actor& actor);
+  void ask_settings(Actor& actor, std::string_view data);
+  void ask_quota(Actor& actor);
   void ask_queue(Actor& actor, std::string_view data);
   void ask_own(Actor& actor, std::string_view data);
   void ask_read(Actor& actor);

@@ -24,6 +24,8 @@ server::CoreOptions core_options(const HostOptions& host, const CoreHostOptions&
   options.tick_time = host.membership.timing.tick;
   options.session_timeout_min = core.session_timeout_min;
   options.session_timeout_max = core.session_timeout_max;
+  options.container_check_interval = core.container_check_interval;
+  options.enforce_quota = core.enforce_quota;
   return options;
 }
 

@@ -24,6 +24,8 @@ struct CoreHostOptions {
   std::int64_t wall_ahead_ms = 0;  // its wall clock, of the others'
   Micros wake_max{300};            // until a thread takes what is in its mailbox
   std::uint64_t batch_one_in = 4;  // what comes waits for more, so often; 0: never
+  Millis container_check_interval{60'000};
+  bool enforce_quota = false;
   CoreMutation mutation = CoreMutation::kNone;
 };
 

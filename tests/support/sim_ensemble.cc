@@ -98,6 +98,7 @@ SimOptions SimOptions::random(std::uint64_t seed) {
   options.host.pump_max = {random.between(0, 20'000)};
   options.host.maintain_every = {random.below(4) == 0 ? 0 : random.between(100'000, 20'000'000)};
   options.history = random.below(2) == 0 ? 0 : random.below(200);
+  if (Prng(mix64(seed) + 1).below(8) == 0) options.use_zxids_up();
   return options;
 }
 
@@ -115,10 +116,21 @@ SimOptions SimOptions::random_whole(std::uint64_t seed) {
   options.core.io_threads = 1 + static_cast<std::uint32_t>(random.below(2));
   options.core.wake_max = {random.between(50, 3000)};
   options.core.batch_one_in = 1 + random.below(8);
+  options.core.container_check_interval = {random.between(500, 20'000)};
+  options.core.enforce_quota = random.below(2) == 0;
   options.core_clients.clients = 1 + random.below(6);
   options.core_clients.pause_max = {random.between(20'000, 500'000)};
   options.core_clients.servers = options.voters + options.observers;
+  if (options.uses_zxids_up()) {
+    options.core_clients.pause_max = std::max(options.core_clients.pause_max, millis(300));
+  }
   return options;
+}
+
+// Not faster than leaders can be elected.
+void SimOptions::use_zxids_up() {
+  epoch_txns_max = 100 + static_cast<std::uint32_t>(seed % 300);
+  clients.pause_max = std::max(clients.pause_max, millis(500));
 }
 
 std::string SimOptions::describe() const {
@@ -128,7 +140,9 @@ std::string SimOptions::describe() const {
                 timing.sync_limit, ", notifications up to ", timing.max_notification.value,
                 "ms, latency up to ", wires.latency_max.value, "us, disk up to ",
                 host.disk_max.value, "us, ", history, " transactions before",
-                clocks_drift ? ", clocks drift" : "", whole ? ", whole replicas" : "");
+                clocks_drift ? ", clocks drift" : "",
+                uses_zxids_up() ? concat(", ", epoch_txns_max, " transactions an epoch") : "",
+                whole ? ", whole replicas" : "");
 }
 
 SimEnsemble::SimEnsemble(SimOptions options)
@@ -142,14 +156,14 @@ SimEnsemble::SimEnsemble(SimOptions options)
       votes_(queue_, wires_, *this, random_.fork()),
       checkers_(*ensemble_),
       clients_(queue_, checkers_, options_.clients, random_.fork()),
-      faults_({queue_, wires_, links_, votes_, trace_, hosts_}, random_.fork()) {
+      faults_({queue_, wires_, links_, votes_, trace_, checkers_, hosts_}, random_.fork()) {
   const std::vector<zab::Txn> history = history_of(options_.history);
   checkers_.preload(history);
   if (options_.whole) whole_ = std::make_unique<Whole>(*this);
   const HostWorld world{queue_, votes_, links_, checkers_, trace_, clients_};
   for (const zab::Member& member : ensemble_->members) {
     HostOptions host = options_.host;
-    host.membership = {member.id, ensemble_, options_.timing};
+    host.membership = {member.id, ensemble_, options_.timing, options_.epoch_txns_max};
     if (options_.clocks_drift) host.clock_rate = random_.between(500'000, 2'000'000);
     if (whole_) {
       CoreHostOptions core = options_.core;
@@ -261,7 +275,8 @@ bool SimEnsemble::converges_within(Micros limit) {
 
 // Clients go on, and none of them loses his session.
 bool SimEnsemble::stays_well() {
-  if (!options_.clocks_drift) whole_->clients.all_is_well();
+  const bool is_well = !options_.clocks_drift && !options_.uses_zxids_up();
+  if (is_well) whole_->clients.all_is_well();
   return run_for(millis(4 * options_.core_clients.timeout_max_ms));
 }
 

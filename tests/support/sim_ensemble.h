@@ -30,6 +30,7 @@ struct SimOptions {
   std::size_t observers = 0;
   std::size_t groups = 0;  // 0: plain majority; else the voters in so many groups
   zab::Timing timing;
+  std::uint32_t epoch_txns_max = zab::kEpochTxnsMax;  // then the zxids of an epoch are used up
   WireSpeed wires;
   ClientOptions clients;
   HostOptions host;           // but for the membership
@@ -41,6 +42,10 @@ struct SimOptions {
   std::int64_t wall_skew_max_ms = 3'600'000;  // of the wall clocks of whole replicas
   CoreHostOptions core;
   CoreClientOptions core_clients;
+
+  // Epochs end for want of zxids, again and again.
+  void use_zxids_up();
+  bool uses_zxids_up() const { return epoch_txns_max < zab::kEpochTxnsMax; }
 
   // Any of them, from the seed.
   static SimOptions random(std::uint64_t seed);

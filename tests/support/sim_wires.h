@@ -17,7 +17,7 @@ struct WireSpeed {
   Micros latency_max{2000};
   double slow_ratio = 0;  // of what is sent that takes up to slow_max instead
   Micros slow_max = millis(500);
-  bool breaks_lose = true;  // a connection that breaks loses some of what is on its way
+  bool by_chance = true;  // what of it a connection that breaks still delivers; else nothing
 };
 
 // What lies between the servers, 1 to `servers`: whether bytes from one reach another, and when.
@@ -37,11 +37,11 @@ class SimWires {
   }
 
   void set_speed(const WireSpeed& speed) { speed_ = speed; }
-  bool breaks_lose() const { return speed_.breaks_lose; }
+  bool by_chance() const { return speed_.by_chance; }
   // How many of the `count` that are on their way on a connection that breaks still arrive: the
   // first ones.
   std::size_t survivors(std::size_t count) {
-    return speed_.breaks_lose ? random_.below(count + 1) : count;
+    return speed_.by_chance ? random_.below(count + 1) : 0;
   }
   Micros delay() {
     const Micros most = random_.chance(speed_.slow_ratio) ? speed_.slow_max : speed_.latency_max;

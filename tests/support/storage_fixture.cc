@@ -5,6 +5,7 @@
 #include "common/acl.h"
 #include "common/concat.h"
 #include "common/jute.h"
+#include "server/storage/recovery.h"
 
 namespace paddock::test {
 
@@ -48,6 +49,22 @@ std::vector<zab::Txn> create_txns(Zxid first, int count) {
     txns.push_back(create_txn(zxid, concat("/n", zxid.value), "some data"));
   }
   return txns;
+}
+
+Result<void> run_server(Env& env, const server::StorageOptions& options, int count,
+                        bool checkpoint) {
+  auto started = server::recover(env, options, server::TreeOptions{});
+  if (!started) return started.error();
+  const auto txns = create_txns(started->durable.history.last().next(), count);
+  PADDOCK_TRY_DO(started->log->append(txns));
+  PADDOCK_TRY(const Zxid synced, started->log->sync());
+  PADDOCK_CHECK(synced == txns.back().zxid);
+  server::Applied applied;
+  for (const zab::Txn& txn : txns) {
+    started->tree->apply(decode_txn(*txn.payload).value(), false, applied);
+  }
+  if (!checkpoint) return {};
+  return started->checkpoint->write(started->tree->take_dirty());
 }
 
 server::StorageOptions small_storage(bool two_folders) {

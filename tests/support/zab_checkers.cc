@@ -335,6 +335,17 @@ void ZabCheckers::check_kept(const View& server) {
               ": no quorum has it on disk any more"));
 }
 
+bool ZabCheckers::may_lose(ServerId server) const {
+  Epoch newest;
+  for (const View& each : views_) newest = std::max(newest, each.image->accepted_epoch);
+  const Entry last = committed_.empty() ? Entry{} : committed_.back();
+  return quorum_of([&](const View& voter) {
+    const bool serves = voter.running && voter.role != zab::Role::kLooking;
+    return voter.id != server && serves && voter.epoch == newest &&
+           voter.image->current_epoch == newest && voter.image->holds(last);
+  });
+}
+
 // --- claims
 
 void ZabCheckers::notified(ServerId server, ServerId to, const zab::Notification& notification) {

@@ -72,6 +72,8 @@ class ZabCheckers {
   // Everything that was ever exposed.
   const std::vector<Entry>& committed() const { return committed_; }
   bool is_committed(Zxid zxid) const;
+  // Whether all that was ever promised and committed is with a quorum that serves, without it.
+  bool may_lose(ServerId server) const;
   const zab::Txn* proposal(Zxid zxid) const;              // null: nobody ever proposed it
   std::uint64_t elections() const { return elections_; }  // that ended with a leader who serves
   bool serves(ServerId server) const { return view(server).role != zab::Role::kLooking; }

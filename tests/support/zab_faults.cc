@@ -31,6 +31,7 @@ FaultRates FaultRates::random(Prng& random) {
   for (Micros* span : {&rates.down_max, &rates.slow_disk_max, &rates.pause_max, &rates.cut_max}) {
     *span = {random.between(100'000, most)};
   }
+  if (random.below(3) == 0) rates.wipes = 1 + random.ratio() * 8;
   return rates;
 }
 
@@ -39,7 +40,8 @@ std::string FaultRates::describe() const {
                 std::to_string(torn_steps), ", power losses ", std::to_string(power_losses),
                 ", disk failures ", std::to_string(disk_failures), ", slow disks ",
                 std::to_string(slow_disks), ", pauses ", std::to_string(pauses), ", cuts ",
-                std::to_string(cuts), ", severs ", std::to_string(severs));
+                std::to_string(cuts), ", severs ", std::to_string(severs), ", wipes ",
+                std::to_string(wipes));
 }
 
 void ZabFaults::inject(const FaultRates& rates) {
@@ -119,7 +121,7 @@ void ZabFaults::schedule() {
 }
 
 ZabFaults::Fault ZabFaults::choose() {
-  const std::array<std::pair<double, Fault>, 8> shares = {
+  const std::array<std::pair<double, Fault>, 9> shares = {
       {{rates_.stops, Fault::kStop},
        {rates_.torn_steps, Fault::kTornStep},
        {rates_.power_losses, Fault::kPowerLoss},
@@ -127,7 +129,8 @@ ZabFaults::Fault ZabFaults::choose() {
        {rates_.slow_disks, Fault::kSlowDisk},
        {rates_.pauses, Fault::kPause},
        {rates_.cuts, Fault::kCut},
-       {rates_.severs, Fault::kSever}}};
+       {rates_.severs, Fault::kSever},
+       {rates_.wipes, Fault::kWipe}}};
   double left = random_.ratio() * rates_.total();
   for (const auto& [share, fault] : shares) {
     if (left < share) return fault;
@@ -151,6 +154,11 @@ void ZabFaults::bring_about(Fault fault) {
     case Fault::kPowerLoss:
       world_.queue.put_in(span(rates_.down_max), SimKind::kRestart, server);
       return victim->stop(fault == Fault::kPowerLoss);
+    case Fault::kWipe:
+      if (!may_be_wiped(*victim)) return;
+      world_.queue.put_in(span(rates_.down_max), SimKind::kRestart, server);
+      victim->stop(true);
+      return victim->wipe();
     case Fault::kTornStep:
       world_.queue.put_in(span(rates_.down_max), SimKind::kRestart, server);
       return victim->stop_after_actions(random_.below(kTornActionsMax), random_.below(4) == 0);
@@ -181,6 +189,14 @@ ZabHost* ZabFaults::target() {
   }
   ZabHost& any = host(random_server());
   return any.running() ? &any : nullptr;
+}
+
+// Not where it would be one loss too many: then no protocol could keep what was promised.
+bool ZabFaults::may_be_wiped(const ZabHost& victim) const {
+  const bool under_way = std::any_of(
+      world_.hosts.begin(), world_.hosts.end(),
+      [](const auto& host) { return host->running() && host->replica()->outstanding() > 0; });
+  return !under_way && world_.checkers.may_lose(victim.id());
 }
 
 ServerId ZabFaults::random_server() {

@@ -26,6 +26,7 @@ struct FaultRates {
   double pauses = 0;          // of a whole process
   double cuts = 0;            // one server, or several, from the others; half of them one way only
   double severs = 0;          // one pair's connections break
+  double wipes = 0;           // a power loss, after which the disk is an empty one
   double leader_ratio = 0.4;  // of the faults that are the leader's
 
   Micros down_max = seconds(20);
@@ -34,7 +35,8 @@ struct FaultRates {
   Micros cut_max = seconds(20);
 
   double total() const {
-    return stops + torn_steps + power_losses + disk_failures + slow_disks + pauses + cuts + severs;
+    return stops + torn_steps + power_losses + disk_failures + slow_disks + pauses + cuts + severs +
+           wipes;
   }
   // Some of these, some not, often or seldom: what one mixture never shows another does.
   static FaultRates random(Prng& random);
@@ -51,6 +53,7 @@ class ZabFaults {
     ZabLinks& links;
     ZabVotes& votes;
     Trace& trace;
+    const ZabCheckers& checkers;
     const Hosts& hosts;
   };
 
@@ -74,12 +77,23 @@ class ZabFaults {
   void sever(ServerId a, ServerId b);
 
  private:
-  enum class Fault { kStop, kTornStep, kPowerLoss, kDiskFailure, kSlowDisk, kPause, kCut, kSever };
+  enum class Fault {
+    kStop,
+    kTornStep,
+    kPowerLoss,
+    kDiskFailure,
+    kSlowDisk,
+    kPause,
+    kCut,
+    kSever,
+    kWipe,
+  };
 
   void schedule();
   Fault choose();
   void bring_about(Fault fault);
   ZabHost* target();  // running; null: it is not
+  bool may_be_wiped(const ZabHost& victim) const;
   ServerId random_server();
   void cut_some();
   Micros span(Micros most);

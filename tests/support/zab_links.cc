@@ -83,7 +83,7 @@ void ZabLinks::sever(ServerId a, ServerId b) {
 
 void ZabLinks::mended(ServerId a, ServerId b) {
   for (const LinkEnd end : between(a, b)) {
-    if (wires_.breaks_lose() && random_.below(2) == 0) sever(end.number);
+    if (wires_.by_chance() && random_.below(2) == 0) sever(end.number);
     schedule({end.number, Side::kDialler});
     schedule({end.number, Side::kAcceptor});
   }

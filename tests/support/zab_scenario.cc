@@ -52,7 +52,7 @@ bool is_among(const Each (&all)[kSize], const Sought& sought) {
 SimOptions by_hand() {
   SimOptions options;
   options.wires.latency_min = options.wires.latency_max = {};
-  options.wires.breaks_lose = false;
+  options.wires.by_chance = false;
   options.host.disk_min = options.host.disk_max = {};
   options.host.pump_max = {};
   options.host.maintain_every = {};
@@ -106,16 +106,26 @@ std::string ZabScenario::violation() const {
 std::string ZabScenario::make(const Words& words) {
   SimOptions options = by_hand();
   options.whole = words[0] == "whole";
+  options.host.mutation = mutation_;
+  options.core.mutation = core_mutation_;
   options.voters = words.size() < 2 ? 0 : static_cast<std::size_t>(number(words[1]).value_or(0));
-  if (options.voters == 0) return concat(words[0], " VOTERS [observers=N] [history=N]\n");
+  if (options.voters == 0) return concat(words[0], " VOTERS [observers=N] [history=N] [epoch=N]\n");
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');
     const std::string key = words[i].substr(0, equals);
     const auto value = equals == std::string::npos
                            ? std::nullopt
                            : number(std::string_view(words[i]).substr(equals + 1));
-    if (!value || (key != "observers" && key != "history")) return concat(words[i], "?\n");
-    (key == "observers" ? options.observers : options.history) = static_cast<std::size_t>(*value);
+    if (!value) return concat(words[i], "?\n");
+    if (key == "observers") {
+      options.observers = static_cast<std::size_t>(*value);
+    } else if (key == "history") {
+      options.history = static_cast<std::size_t>(*value);
+    } else if (key == "epoch") {
+      options.epoch_txns_max = static_cast<std::uint32_t>(*value);
+    } else {
+      return concat(words[i], "?\n");
+    }
   }
   if (options.whole && options.history > 0) return "whole replicas have a history by clients\n";
   clients_.reset();
@@ -128,6 +138,7 @@ std::string ZabScenario::make(const Words& words) {
 }
 
 std::string ZabScenario::act(const Words& words) {
+  steps_ = 0;
   const std::string& verb = words[0];
   const bool of_client = words.size() > 1 && ScenarioClients::number(words[1]).has_value();
   if (clients_ && of_client && clients_->knows(verb)) {
@@ -138,11 +149,11 @@ std::string ZabScenario::act(const Words& words) {
   if (verb == "hold" || verb == "release") return hold(words);
   const auto first = words.size() > 1 ? number(words[1]) : std::nullopt;
   const bool names_one = is_among(kOfOne, verb);
-  const bool after_ms = verb == "tick" || verb == "run";
-  if ((names_one || after_ms) && !first) return concat(verb, " what?\n");
+  const bool has_count = verb == "tick" || verb == "run" || verb == "pass";
+  if ((names_one || has_count) && !first) return concat(verb, " what?\n");
   const std::size_t last = std::min<std::size_t>(names_one ? 2 : words.size(), words.size());
   const Servers named = servers(
-      Words(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(last)), after_ms ? 2 : 1);
+      Words(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(last)), has_count ? 2 : 1);
   if (named.empty()) return "there is no such server\n";
   if (is_among(kOfServing, verb) && !host(named[0]).serves()) return "it does not serve\n";
   if (clients_ && (verb == "write" || verb == "sync")) return "clients do that\n";
@@ -160,6 +171,8 @@ std::string ZabScenario::act(const Words& words) {
     act_on_one(words, named[0]);
   } else if (verb == "tick") {
     tick(*first, named);
+  } else if (verb == "pass") {
+    pass(*first, named);
   } else if (verb == "run") {
     run_for(*first);
     return shown(Shown::kOutcomes);
@@ -239,6 +252,16 @@ std::string ZabScenario::hold(const Words& words) {
   sim_->faults().mend(held->second);
   holds_.erase(held);
   return {};
+}
+
+void ZabScenario::pass(std::int64_t count, const Servers& servers) {
+  std::uint64_t looked_at = sim_->trace().count();
+  while (count > 0 && speech_arrives(servers)) {
+    for (; looked_at < sim_->trace().count(); ++looked_at) {
+      const TraceEntry* entry = sim_->trace().find(looked_at);
+      if (entry->kind == kHears || entry->kind == kHearsSnapshot) --count;
+    }
+  }
 }
 
 // In slices, in which clients say that they are there.
@@ -344,6 +367,11 @@ void ZabScenario::write(ServerId server) {
 
 template <typename Wanted>
 bool ZabScenario::happens(const Wanted& wanted) {
+  constexpr std::uint64_t kStepsMax = 20'000;
+  if (++steps_ > kStepsMax) {
+    sim_->checkers().fail("LV", ServerId{}, "comes to no end");
+    return false;
+  }
   const bool did = sim_->happens(wanted);
   if (did) run_threads();
   return did;

@@ -15,11 +15,13 @@ namespace paddock::test {
 // and no time passes unless a command calls for it. Servers are named by their numbers; without
 // any, all are meant.
 //
-//   ensemble VOTERS [observers=N] [history=N]   servers that are stopped, with equal disks
+//   ensemble VOTERS [observers=N] [history=N] [epoch=N]   servers that are stopped, with equal
+//                   disks; an epoch has no more than so many transactions
 //   start N...      crash N...     power-off N...     pause N...     resume N...
 //   elect N...      votes among these, and the time that takes, until they know who leads
 //   vote N...       votes among these arrive, one by one
 //   exchange A B    what A and B say to each other arrives, and is shown
+//   pass COUNT A B  as exchange, and after so many messages no more arrives
 //   persist N...    all that these have to write is on disk
 //   persist-one N   the write that N is at is on disk, and no later one
 //   fail-disk N     N's next write is refused, as by a full disk or a broken one
@@ -39,7 +41,7 @@ namespace paddock::test {
 // In an ensemble of whole replicas there are clients, a to h, in the place of write and sync. What
 // they and the threads of a server say to each other arrives at once.
 //
-//   whole VOTERS [observers=N]
+//   whole VOTERS [observers=N] [epoch=N]
 //   connect C N     with the session that it has, or a new one;  forget C: it has none any more
 //   hang-up C
 //   ask C WHAT      create [-e] [-s] [-c] PATH [DATA], set PATH DATA, delete PATH, sync, close,
@@ -52,6 +54,11 @@ namespace paddock::test {
 // the point where it arrives.
 class ZabScenario {
  public:
+  ZabScenario() = default;
+  // With a bug around the servers.
+  explicit ZabScenario(Mutation mutation) : mutation_(mutation) {}
+  explicit ZabScenario(CoreMutation mutation) : core_mutation_(mutation) {}
+
   // Runs a command. What it says ends with a line feed, unless it is empty; a command that makes no
   // sense says so.
   std::string run(const std::string& command);
@@ -71,6 +78,7 @@ class ZabScenario {
   void act_on_one(const Words& words, ServerId server);
   std::string hold(const Words& words);
   void run_for(std::int64_t ms);
+  void pass(std::int64_t count, const Servers& servers);
   Servers servers(const Words& words, std::size_t from) const;
   ZabHost& host(ServerId server) const { return sim_->host(server); }
 
@@ -93,11 +101,14 @@ class ZabScenario {
   // What happened since the last time it was asked.
   std::string shown(Shown what);
 
+  Mutation mutation_ = Mutation::kNone;
+  CoreMutation core_mutation_ = CoreMutation::kNone;
   std::unique_ptr<SimEnsemble> sim_;
   std::unique_ptr<ScenarioClients> clients_;                 // of whole replicas
   std::map<std::int64_t, std::vector<std::uint64_t>> cuts_;  // by server
   std::map<std::pair<ServerId, ServerId>, std::uint64_t> holds_;
-  std::uint64_t seen_ = 0;  // of the trace
+  std::uint64_t seen_ = 0;   // of the trace
+  std::uint64_t steps_ = 0;  // of this command
   std::int64_t sessions_ = 0;
 };
 

@@ -66,7 +66,7 @@ void ZabVotes::sever(ServerId a, ServerId b) {
 }
 
 void ZabVotes::mended(ServerId a, ServerId b) {
-  if (wires_.breaks_lose() && random_.below(2) == 0) sever(a, b);
+  if (wires_.by_chance() && random_.below(2) == 0) sever(a, b);
   schedule(a, b);
   schedule(b, a);
 }

@@ -29,18 +29,8 @@ class Install : public testing::TestWithParam<bool> {
  protected:
   void fill(test::SimDisk& disk) {
     for (const auto& [count, checkpoint] : {std::pair{3, false}, {2, true}, {4, false}}) {
-      auto server = recover(disk, options_, TreeOptions{});
-      ASSERT_TRUE(server) << server.error().message;
-      const auto txns = test::create_txns(server->durable.history.last().next(), count);
-      ASSERT_TRUE(server->log->append(txns));
-      ASSERT_TRUE(server->log->sync());
-      Applied applied;
-      for (const zab::Txn& txn : txns) {
-        server->tree->apply(decode_txn(*txn.payload).value(), false, applied);
-      }
-      if (checkpoint) {
-        ASSERT_TRUE(server->checkpoint->write(server->tree->take_dirty()));
-      }
+      const auto ran = test::run_server(disk, options_, count, checkpoint);
+      ASSERT_TRUE(ran) << ran.error().message;
     }
   }
   std::string recovered(test::SimDisk& disk) {

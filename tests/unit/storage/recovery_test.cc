@@ -16,20 +16,9 @@ namespace {
 class RecoveryTest : public testing::Test {
  protected:
   Result<Recovered> recover_now() { return recover(disk_, options_, TreeOptions{}); }
-  // Recovers, and makes `count` more nodes; a checkpoint at the end if asked.
   void run(int count, bool checkpoint) {
-    auto server = recover_now();
-    ASSERT_TRUE(server) << server.error().message;
-    const auto txns = test::create_txns(server->durable.history.last().next(), count);
-    ASSERT_TRUE(server->log->append(txns));
-    ASSERT_TRUE(server->log->sync());
-    Applied applied;
-    for (const zab::Txn& txn : txns) {
-      server->tree->apply(decode_txn(*txn.payload).value(), false, applied);
-    }
-    if (checkpoint) {
-      ASSERT_TRUE(server->checkpoint->write(server->tree->take_dirty()));
-    }
+    const auto ran = test::run_server(disk_, options_, count, checkpoint);
+    ASSERT_TRUE(ran) << ran.error().message;
   }
   Error refusal() {
     auto server = recover_now();
