@@ -261,7 +261,7 @@ class Abandoner(threading.Thread):
         super().__init__(name="abandoner", daemon=True)
         self.load = load
         self.random = random.Random("%d abandoner" % load.seed)
-        self.left = []  # (path, when its session ends at the earliest)
+        self.left = []  # their paths, since the last phase
         self.failure = None
 
     def run(self):
@@ -318,6 +318,8 @@ class FaultLoad:
         self.end = time.monotonic()
         for client in self.clients:
             if client.client is not None:
+                with contextlib.suppress(Closed, OSError):  # then the session goes by itself
+                    client.client.call(raw_client.CLOSE_SESSION)
                 client.client.close()
 
     def generation(self):
@@ -386,23 +388,27 @@ class FaultLoad:
     def _wait_abandoned(self):
         """Their sessions go though there were faults, and what they held goes with them."""
         left, self.abandoner.left = self.abandoner.left, []
-        names = {path.rsplit("/", 1)[1] for path in left}
-        deadline_s = ABANDONED_SESSION_MS / 1000 + EXPIRY_DEADLINE_S
+        self._wait_childless(ABANDONED, ABANDONED_SESSION_MS / 1000 + EXPIRY_DEADLINE_S, left)
 
+    def _wait_childless(self, parent, deadline_s, paths=None):
+        """Waits until these nodes below parent are gone, or all."""
         def gone():
             member = self.members[0]
             try:
                 with contextlib.closing(RawClient(member.port, host=member.host)) as client:
-                    reply = synced(client, raw_client.GET_CHILDREN, ABANDONED)
+                    reply = synced(client, raw_client.GET_CHILDREN, parent)
                     client.call(raw_client.CLOSE_SESSION)
-                    return not names & set(raw_client.names(reply.body))
             except (Closed, Refused, OSError):
                 return False
-        wait_until(gone, deadline_s, "the ephemerals of abandoned sessions go", step_s=0.1)
+            found = {"%s/%s" % (parent, name) for name in raw_client.names(reply.body)}
+            return not found & (found if paths is None else set(paths))
+        wait_until(gone, deadline_s, "the ephemerals below %s go" % parent, step_s=0.1)
 
     def check(self):
         """All servers must serve, and no client be there any more."""
         self.raise_failures()
+        self._wait_childless(ALIVE, SESSION_MS / 1000 + EXPIRY_DEADLINE_S)
+        self._wait_childless(ABANDONED, ABANDONED_SESSION_MS / 1000 + EXPIRY_DEADLINE_S)
         tree = self.ensemble.check_same_everywhere()
         entries = [e for c in self.clients for e in c.entries]
         if not any(e.is_done_write for e in entries):

@@ -11,6 +11,7 @@ process is killed and the folder removed; when it ends with an exception, the lo
 """
 
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -352,21 +353,24 @@ class Ensemble:
 
     def check_same_everywhere(self):
         """Every node, with data, stat and ACL, and the digests, are alike on all servers."""
-        clients = [RawClient(m.port, deadline_s=DEADLINE_S, host=m.host) for m in self]
-        try:
-            mismatches = self.digest_mismatches()
-            zxid = self._pass_a_digest(clients[0])
-            self.wait_same_zxid()
-            self.check_digest_mismatches(mismatches)
-            trees = [read_tree(client) for client in clients]
-        finally:
-            for client in clients:
-                client.close()
+        mismatches = self.digest_mismatches()
+        with self._client(self[1]) as client:
+            zxid = self._pass_a_digest(client)
+        self.wait_same_zxid()
+        self.check_digest_mismatches(mismatches)
+        trees = []
+        for member in self:
+            with self._client(member) as client:
+                trees.append(read_tree(client))
         for member, tree in zip(self, trees):
             assert tree == trees[0], "%s and %s differ:\n%s" % (
                 self[1], member, difference(trees[0], tree))
         self._check_digests(zxid)
         return trees[0]
+
+    @staticmethod
+    def _client(member):
+        return contextlib.closing(RawClient(member.port, deadline_s=DEADLINE_S, host=member.host))
 
     @staticmethod
     def _pass_a_digest(client):
