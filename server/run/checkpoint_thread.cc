@@ -110,7 +110,7 @@ void CheckpointThread::tree_replaced() {
 
 // The spare has its own time: where checkpoints are due without end, the log still needs one.
 void CheckpointThread::run() {
-  auto spare_due = Clock::now();
+  auto spare_due = Clock::now() + kSparePause;
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait_until(lock, spare_due, [this] { return (waiting_ && !replacing_) || stopping_; });
