@@ -165,7 +165,7 @@ void Replica::Impl::on(PeerReachable peer, Actions&) {
 void Replica::Impl::on(LinkOpened opened, Actions& actions) {
   const bool dialled = opened.link.value % 2 == 1;
   if (dialled) {
-    if (learner_ && learner_->link() == opened.link) return learner_->on_link_opened(actions);
+    if (learner_ && learner_->link() == opened.link) return learner_->on_link_opened(now_, actions);
     actions.emplace_back(Close{opened.link, "no longer wanted"});
   } else if (leader_ && !is_alone()) {
     leader_->on_link_opened(opened.link, now_);
