@@ -1,4 +1,4 @@
-"""A disk that fills up under one member: that member ends, says why, and comes back when there is room.
+"""A disk that fills up under one member: it ends, says why, and comes back when there is room.
 
 Its data is on a small file system, mounted where nobody else sees it.
 """

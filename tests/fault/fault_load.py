@@ -362,9 +362,10 @@ class FaultLoad:
         self.raise_failures()
         end = time.monotonic()
         entries = [e for c in self.clients for e in list(c.entries)]
-        print("%-45s %6d writes acknowledged, longest gap %5.2f s, all serve again after %5.2f s" % (
-            name, sum(e.is_done_write and begin <= e.returned <= end for e in entries),
-            history.longest_gap(entries, begin, end)[0], served_s), flush=True)
+        writes = sum(e.is_done_write and begin <= e.returned <= end for e in entries)
+        gap_s, _ = history.longest_gap(entries, begin, end)
+        print("%-45s %6d writes, longest gap %5.2f s, all serve again after %5.2f s" % (
+            name, writes, gap_s, served_s), flush=True)
 
     def wait_all_serve(self):
         """Every server takes a session, a write and a read behind a sync."""
@@ -415,7 +416,8 @@ class FaultLoad:
             raise ServerError("no write was acknowledged")
         begin = time.monotonic()
         history.check(entries, tree, self.end)
-        print("%s; checked in %.1f s" % (self.report(entries), time.monotonic() - begin), flush=True)
+        print("%s; checked in %.1f s" % (self.report(entries), time.monotonic() - begin),
+              flush=True)
 
     def report(self, entries):
         unknown = sum(e.result is None for e in entries)

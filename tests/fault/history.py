@@ -1,7 +1,8 @@
 """What must hold of the record of a FaultLoad: checked when it is over, and all servers agree.
 
-Beside linearizability (linearizability.py) these look at what ZooKeeper's protocol shows of the order
-of things: a write answers with its zxid, and zxids are the one order of all writes of all clients.
+Beside linearizability (linearizability.py) these look at what ZooKeeper's protocol shows of the
+order of things: a write answers with its zxid, and zxids are the one order of all writes of all
+clients.
 """
 
 import collections
@@ -42,7 +43,7 @@ class Entry:
 
 
 def check(entries, tree, end):
-    """Violation if anything is wrong. tree: of all servers, by path, read after the moment `end`."""
+    """Violation if anything is wrong. tree: what all servers hold, read after the moment `end`."""
     check_zxids(entries)
     check_queue(entries, tree)
     check_objects(entries, tree, end)

@@ -1,9 +1,10 @@
 """Whether a history of concurrent operations could have been one after the other.
 
 An operation takes effect at one moment between its call and its return, or, when nobody knows how
-it ended, at any moment after its call, or never. check() looks for an order of such moments in which
-a deterministic model gives every answer that was given. It is Wing and Gong's search with Lowe's
-memory of configurations: a set of operations that were done and a state they left are tried once.
+it ended, at any moment after its call, or never. check() looks for an order of such moments in
+which a deterministic model gives every answer that was given. It is Wing and Gong's search with
+Lowe's memory of configurations: a set of operations that were done and a state they left are tried
+once.
 
 Histories of different objects are checked each by itself: linearizability is local.
 """

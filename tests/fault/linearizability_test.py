@@ -9,8 +9,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import linearizability
 import raw_client
 from linearizability import NEVER, NotLinearizable, Operation
-from znode_model import (ANY_VERSION, BAD_VERSION, EMPTY, check_version, create, delete, multi, read,
-                         set_data, step)
+from znode_model import (ANY_VERSION, BAD_VERSION, EMPTY, check_version, create, delete, multi,
+                         read, set_data, step)
 
 OK, NO_NODE, NODE_EXISTS = raw_client.OK, raw_client.NO_NODE, raw_client.NODE_EXISTS
 DONE = (OK, None)

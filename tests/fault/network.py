@@ -7,8 +7,8 @@
 
 The test's own process, where the clients are (number 0), moves into a fresh network and mount
 namespace, and the bridge and the servers' namespaces are made in there. So names and addresses are
-no other test's, and nothing is left behind however the test ends. Root is needed, or user namespaces
-that anybody may make.
+no other test's, and nothing is left behind however the test ends. Root is needed, or user
+namespaces that anybody may make.
 """
 
 import contextlib
@@ -70,7 +70,7 @@ def inside(number):
 
 
 class Network:
-    """Links among servers 1 to `size` and the clients; each direction of each has its own faults."""
+    """Links among servers 1 to `size` and the clients, each direction with its own faults."""
 
     def __init__(self, size):
         self.servers = range(1, size + 1)

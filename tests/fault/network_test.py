@@ -59,7 +59,8 @@ class NetworkTest(unittest.TestCase):
 
     def ask(self, asker, asked, count=1, wait_s=0.2):
         done = subprocess.run(
-            [*network.inside(asker), sys.executable, "-c", ASK, network.address(asked), str(count), str(wait_s)],
+            [*network.inside(asker), sys.executable, "-c", ASK, network.address(asked), str(count),
+             str(wait_s)],
             stdout=subprocess.PIPE, text=True, check=True)
         return json.loads(done.stdout)
 

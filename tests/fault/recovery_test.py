@@ -1,6 +1,7 @@
 """Members that come back after a long time, to a big tree, or with clocks that are far apart."""
 
 import contextlib
+import glob
 import os
 import random
 import re
@@ -22,7 +23,7 @@ PURGING = {"autopurge.purgeInterval": 1, "autopurge.logRetainSizeInMb": 1}
 FIRST_ZXID = 0x100000020
 BIG_TREE = {"/big": b"", **{"/big/%05d" % i: b"%d" % i * 20 for i in range(100000)}}
 GAP_MAX_S = 1.0  # between two writes while a snapshot is sent; on a busy machine
-LIBFAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+LIBFAKETIME = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
 HOURS_APART = {1: 0, 2: 5, 3: -5}
 
 
@@ -44,8 +45,8 @@ class Recovery(unittest.TestCase):
                     member.kill()
                     holder = ensemble.wait_for_leader()
                     with BulkWriter(holder):
-                        wait_until(lambda h=holder, z=last_zxid: first_logged(h) > z + 1, DEADLINE_S,
-                                   "%s purges its log" % holder)
+                        wait_until(lambda h=holder, z=last_zxid: first_logged(h) > z + 1,
+                                   DEADLINE_S, "%s purges its log" % holder)
                     self.assertEqual(ensemble.restart_synchronized(member), "SNAP")
                     load.progress()
             load.check()
@@ -74,9 +75,10 @@ class Recovery(unittest.TestCase):
     def test_clocks_that_are_hours_apart_change_nothing(self):
         """But the times of nodes, which are the leader's."""
         def shift_clock(member):
-            member.environment.update(LD_PRELOAD=LIBFAKETIME, FAKETIME_DONT_FAKE_MONOTONIC="1",
+            member.environment.update(LD_PRELOAD=LIBFAKETIME[0], FAKETIME_DONT_FAKE_MONOTONIC="1",
                                       FAKETIME="%+dh" % HOURS_APART[member.number])
 
+        self.assertTrue(LIBFAKETIME, "libfaketime is not there: tools/install-dependencies test")
         with Ensemble([PADDOCK] * 3, prepare=shift_clock) as ensemble:
             with FaultLoad(ensemble, SEED) as load:
                 for member in ensemble:

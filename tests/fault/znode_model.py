@@ -128,7 +128,7 @@ def decoded(request, reply):
 
 
 def _decoded_multi(results):
-    """Where one request fails, those before it answer 0 and those behind it RUNTIMEINCONSISTENCY."""
+    """Where one fails, those before it answer 0 and those behind it RUNTIMEINCONSISTENCY."""
     for index, (_, error, _) in enumerate(results):
         if error != raw_client.OK:
             return error, index
