@@ -84,8 +84,8 @@ class Member(ServerProcess):
         return "server %d (%s%s)" % (self.number, self.kind, ", observer" if self.observer else "")
 
     def address_line(self):
-        return "127.0.0.1:%d:%d:%s" % (self.quorum_port, self.election_port,
-                                       "observer" if self.observer else "participant")
+        return "%s:%d:%d:%s" % (self.host, self.quorum_port, self.election_port,
+                                "observer" if self.observer else "participant")
 
     def write_myid(self):
         with open(os.path.join(self.data_dir, "myid"), "w") as f:
@@ -201,6 +201,8 @@ def synchronization(learner, learner_log, leader, leader_log):
 
 
 class Ensemble:
+    make_member = Member
+
     def __init__(self, voters, observers=(), config=None, prepare=None, first=None):
         """voters, observers: the kind of each.
 
@@ -213,7 +215,7 @@ class Ensemble:
         self.first = first
         for kind in (*voters, *observers):
             number = len(self.members) + 1
-            self.members[number] = Member(
+            self.members[number] = self.make_member(
                 number, possible_kind(kind), number > len(voters),
                 os.path.join(self.folder, "server-%d" % number), {**CONFIG, **(config or {})})
         self.lines = {"server.%d" % m.number: m.address_line() for m in self}
@@ -350,7 +352,7 @@ class Ensemble:
 
     def check_same_everywhere(self):
         """Every node, with data, stat and ACL, and the digests, are alike on all servers."""
-        clients = [RawClient(m.port, deadline_s=DEADLINE_S) for m in self]
+        clients = [RawClient(m.port, deadline_s=DEADLINE_S, host=m.host) for m in self]
         try:
             mismatches = self.digest_mismatches()
             zxid = self._pass_a_digest(clients[0])
