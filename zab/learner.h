@@ -33,7 +33,7 @@ class Learner {
   Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
           bool wants_snapshot, Journal& journal, Millis now, Millis dial_at, Actions& actions);
 
-  void on_link_opened(Actions& actions);
+  void on_link_opened(Millis now, Actions& actions);
   void on_message(Message message, Millis now, Actions& actions);
   void on_snapshot_received(Millis now, Actions& actions);
   void on_persisted(Actions& actions);

@@ -26,6 +26,8 @@ server::CoreOptions core_options(const HostOptions& host, const CoreHostOptions&
   options.session_timeout_max = core.session_timeout_max;
   options.container_check_interval = core.container_check_interval;
   options.enforce_quota = core.enforce_quota;
+  options.local_sessions = options.local_sessions_upgrading = core.local_sessions;
+  options.read_only = core.read_only;
   return options;
 }
 

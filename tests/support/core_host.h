@@ -27,6 +27,8 @@ struct CoreHostOptions {
   Millis container_check_interval{60'000};
   bool enforce_quota = false;
   CoreMutation mutation = CoreMutation::kNone;
+  bool local_sessions = false;  // upgraded with their first ephemeral node
+  bool read_only = false;       // without a quorum; no client accepts that
 };
 
 // A simulated server with a whole replica: a Core and its tree in the place of the toy, and the io
