@@ -250,6 +250,9 @@ void CoreClient::take_reply(const Asked& asked, const ReplyHeader& header, JuteR
 }
 
 void CoreClient::take_write(const Asked& asked, const ReplyHeader& header, JuteReader& reader) {
+  // That of a session which its server kept to itself is no transaction.
+  const bool is_global = world_.checkers.was_there(session_, Zxid{INT64_MAX});
+  if (asked.op == OpCode::kCloseSession && !is_global) return hang_up();
   const CommittedTxn* txn = world_.checkers.txn(header.zxid);
   const std::string where = concat("write ", asked.xid, " is answered at ", text_of(header.zxid));
   if (txn == nullptr) return fail("CNL", concat(where, ", which is not committed"));
