@@ -163,6 +163,7 @@ void Peers::carry_out(zab::SendSnapshot& snapshot) {
       feeds_.snapshot(snapshot.link, kind_of(snapshot.link));
   if (!start) {
     LOG(ERROR) << "cannot send a snapshot: " << start.error().message;
+    learners_.erase(snapshot.link);
     quorum_->close(snapshot.link, "no snapshot can be sent");
     inbox_.emplace_back(zab::LinkClosed{snapshot.link});
     return;
