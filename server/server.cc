@@ -51,6 +51,10 @@ IoThread::Options io_options(const ServerOptions& options, std::size_t index) {
 CoreOptions core_options(const ServerOptions& options) {
   CoreOptions core = options.core;
   core.membership = {options.ensemble.self, options.ensemble.ensemble, options.ensemble.timing};
+  core.leader_serves = options.ensemble.leader_serves;
+  core.local_sessions = options.ensemble.local_sessions;
+  core.local_sessions_upgrading = options.ensemble.local_sessions_upgrading;
+  core.read_only = options.read_only_enabled;
   return core;
 }
 

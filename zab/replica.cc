@@ -53,6 +53,9 @@ class Replica::Impl {
   const Journal& journal() const { return journal_; }
   const std::optional<Leader>& leader() const { return leader_; }
   Role role() const { return role_; }
+  bool is_searching() const {
+    return started_ && !leader_ && !learner_ && journal_.is_durable(journal_.last_ticket());
+  }
   ServerId leader_id() const { return learner_ ? learner_->leader() : membership_.self; }
 
  private:
@@ -358,6 +361,10 @@ bool Replica::is_exhausted() const {
 
 Role Replica::role() const {
   return impl_->role();
+}
+
+bool Replica::is_searching() const {
+  return impl_->is_searching();
 }
 
 Zxid Replica::last_logged() const {
