@@ -303,7 +303,10 @@ bool Election::join_if_led(const Ballots& ballots, const Ballot& leadership) {
   for (const auto& [server, ballot] : ballots) {
     if (same_leadership(ballot, leadership)) followers.insert(server);
   }
-  if (!configurations_.is_quorum(followers)) return false;
+  // Who has proved that it leads may be followed, whoever else is to vote in the next configuration.
+  const bool is_led = leader == self_ ? configurations_.is_quorum(followers)
+                                      : is_quorum(*configurations_.committed, followers);
+  if (!is_led) return false;
   decide({leadership.vote, leadership.election_epoch}, std::move(followers));
   return true;
 }
@@ -337,7 +340,7 @@ void Election::count(Millis now) {
 
 void Election::decide(const Elected& elected, std::set<ServerId> supporters) {
   PADDOCK_CHECK(searching_);
-  PADDOCK_CHECK(configurations_.is_quorum(supporters));
+  PADDOCK_CHECK(is_quorum(*configurations_.committed, supporters));
   logical_clock_ = elected.election_epoch;
   outcome_ = elected;
   searching_ = false;

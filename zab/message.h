@@ -16,12 +16,16 @@
 // quorum_codec). Source: ZooKeeper 3.8, quorum/QuorumPacket, LearnerHandler, FastLeaderElection.
 namespace paddock::zab {
 
+struct Ensemble;
+
 // A transaction as the engine sees it: a zxid, and bytes that are not its business (in a server, a
 // TxnHeader, the record and the digest). The bytes are shared by the log, the followers and the
 // host.
 struct Txn {
   Zxid zxid;
   std::shared_ptr<const Bytes> payload;
+  // Of a reconfig: what it makes the next configuration. Whoever reads the bytes sets it.
+  std::shared_ptr<const Ensemble> config = nullptr;
 };
 
 // What a server is doing. The numbers are those of a Notification.

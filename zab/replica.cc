@@ -12,6 +12,7 @@
 #include "zab/leader.h"
 #include "zab/learner.h"
 #include "zab/quorum.h"
+#include "zab/reconfiguration.h"
 
 namespace paddock::zab {
 
@@ -40,10 +41,12 @@ class Replica::Impl {
  public:
   Impl(Membership membership, Durable durable)
       : membership_(std::move(membership)),
-        configurations_{
-            membership_.ensemble ? membership_.ensemble : std::make_shared<const Ensemble>(),
-            nullptr},
         journal_(std::move(durable)),
+        reconfiguration_(
+            {membership_.ensemble ? membership_.ensemble : std::make_shared<const Ensemble>(),
+             membership_.last_seen},
+            membership_.reconfig_enabled && membership_.ensemble != nullptr, journal_),
+        configurations_(reconfiguration_.configurations()),
         election_(membership_.self, configurations_, membership_.timing) {}
 
   void step(Event event, Millis now, Actions& actions);
@@ -51,6 +54,7 @@ class Replica::Impl {
   std::string describe() const;
 
   const Journal& journal() const { return journal_; }
+  const Configurations& configurations() const { return configurations_; }
   const std::optional<Leader>& leader() const { return leader_; }
   Role role() const { return role_; }
   ServerId leader_id() const { return learner_ ? learner_->leader() : membership_.self; }
@@ -82,9 +86,12 @@ class Replica::Impl {
   void on(HistoryTrimmed trimmed, Actions&) { journal_.trim(trimmed.start); }
 
   void start(Actions& actions);
-  void look(std::string reason, Actions& actions);
+  // `appointed`: who leads next, if that is known without an election.
+  void look(std::string reason, std::optional<ServerId> appointed, Actions& actions);
   void search(Actions& actions);
-  void settle(Actions& actions);
+  void adopt(std::optional<Ensemble> newer, Actions& actions);
+  void settle(const Elected& elected, Actions& actions);
+  void close_early(Actions& actions);
   void lead(Actions& actions);
   void follow(ServerId leader, Actions& actions);
   // After every event: what its outcome calls for.
@@ -92,8 +99,9 @@ class Replica::Impl {
   void note_role(Actions& actions, std::size_t from);
 
   const Membership membership_;
-  Configurations configurations_;
   Journal journal_;
+  Reconfiguration reconfiguration_;
+  const Configurations& configurations_;
   Election election_;
   std::optional<Leader> leader_;    // while leading, or trying to
   std::optional<Learner> learner_;  // while following or observing, or trying to
@@ -155,6 +163,7 @@ void Replica::Impl::on(Persisted persisted, Actions& actions) {
 void Replica::Impl::on(Notified& notified, Actions& actions) {
   if (is_alone()) return;
   election_.on_notification(notified.from, notified.notification, now_, actions);
+  adopt(election_.take_newer_config(), actions);
 }
 
 void Replica::Impl::on(PeerReachable peer, Actions&) {
@@ -169,7 +178,8 @@ void Replica::Impl::on(LinkOpened opened, Actions& actions) {
     actions.emplace_back(Close{opened.link, "no longer wanted"});
   } else if (leader_ && !is_alone()) {
     leader_->on_link_opened(opened.link, now_);
-  } else if (learner_ || is_alone() || early_.size() >= kEarlyLinksMax) {
+  } else if ((learner_ && configurations_.last_seen == nullptr) || is_alone() ||
+             early_.size() >= kEarlyLinksMax) {
     actions.emplace_back(Close{opened.link, "this server does not lead"});
   } else {
     early_.emplace(opened.link, EarlyLink{});
@@ -221,19 +231,20 @@ void Replica::Impl::on(SyncRequested request, Actions& actions) {
 }
 
 void Replica::Impl::conclude(Actions& actions) {
-  if (leader_ && leader_->lost()) return look(*leader_->lost(), actions);
-  if (learner_ && learner_->lost()) return look(*learner_->lost(), actions);
+  if (leader_ && leader_->lost()) return look(*leader_->lost(), leader_->successor(), actions);
+  if (learner_ && learner_->lost()) return look(*learner_->lost(), learner_->appointed(), actions);
   if (!leader_ && !learner_) {
-    if (election_.outcome()) settle(actions);
+    if (election_.outcome()) settle(*election_.outcome(), actions);
     return;
   }
   if (is_alone()) return;
+  if (learner_ && configurations_.last_seen == nullptr) close_early(actions);
   const bool serves = leader_ ? leader_->is_established() : learner_->is_serving();
   if (!serves) {
     const bool deserted =
         election_.is_deserted(leader_ ? leader_->learner_ids() : std::set<ServerId>{});
-    if (deserted) look(leader_ ? "who elected it turned away" : "its leader turned away", actions);
-    return;
+    if (!deserted) return;
+    return look(leader_ ? "who elected it turned away" : "its leader turned away", {}, actions);
   }
   if (holds_epoch_) return;
   holds_epoch_ = true;
@@ -241,7 +252,7 @@ void Replica::Impl::conclude(Actions& actions) {
   election_.set_held_epoch(leader_ ? leader_->epoch() : learner_->epoch());
 }
 
-void Replica::Impl::look(std::string reason, Actions& actions) {
+void Replica::Impl::look(std::string reason, std::optional<ServerId> appointed, Actions& actions) {
   if (leader_) {
     promised_ = leader_->promised();
     leader_->close_all("it no longer leads", actions);
@@ -259,7 +270,10 @@ void Replica::Impl::look(std::string reason, Actions& actions) {
     role_ = Role::kLooking;
     actions.emplace_back(RoleChanged{role_, {}, {}, std::move(reason)});
   }
-  search(actions);
+  holds_epoch_ = false;
+  if (!appointed) return search(actions);
+  const Vote vote{*appointed, journal_.last_delivered(), journal_.current_epoch()};
+  settle({vote, election_.logical_clock()}, actions);
 }
 
 // The vote claims what is on disk, not what is in memory.
@@ -268,11 +282,19 @@ void Replica::Impl::search(Actions& actions) {
   Vote own{membership_.self, journal_.last_durable(), journal_.current_epoch()};
   if (!configurations_.is_voter(membership_.self)) own = kNoVote;
   election_.search(own, now_, actions);
-  if (election_.outcome()) settle(actions);
+  if (election_.outcome()) settle(*election_.outcome(), actions);
 }
 
-void Replica::Impl::settle(Actions& actions) {
-  const Elected elected = *election_.outcome();
+// While it looks: somebody has told of a newer configuration. Other servers are to be asked then.
+void Replica::Impl::adopt(std::optional<Ensemble> newer, Actions& actions) {
+  if (!newer || leader_ || learner_) return;
+  const auto config = std::make_shared<const Ensemble>(std::move(*newer));
+  if (reconfiguration_.activate(config, actions)) search(actions);
+}
+
+// A copy: settling forgets the outcome.
+void Replica::Impl::settle(const Elected& outcome, Actions& actions) {
+  const Elected elected = outcome;
   const bool is_self = elected.vote.leader == membership_.self;
   election_.settle(elected,
                    is_self         ? ServerState::kLeading
@@ -288,23 +310,27 @@ void Replica::Impl::settle(Actions& actions) {
 
 void Replica::Impl::lead(Actions& actions) {
   leader_.emplace(Leader::Identity{membership_.self, is_alone(), promised_}, membership_.timing,
-                  configurations_, journal_, now_, actions);
+                  reconfiguration_, journal_, now_, actions);
   for (auto& [link, early] : std::exchange(early_, {})) {
     leader_->on_link_opened(link, now_);
     if (early.info) leader_->on_message(link, std::move(*early.info), now_, actions);
   }
 }
 
-void Replica::Impl::follow(ServerId leader, Actions& actions) {
+void Replica::Impl::close_early(Actions& actions) {
   for (const auto& [link, early] : std::exchange(early_, {})) {
     actions.emplace_back(Close{link, "this server does not lead"});
   }
+}
+
+void Replica::Impl::follow(ServerId leader, Actions& actions) {
+  close_early(actions);
   last_dialled_.value += last_dialled_.value == 0 ? 1 : 2;
   learner_link_is_gone_ = false;
   learner_.emplace(
-      Learner::Identity{membership_.self, is_observer(), configurations_.committed->version},
-      membership_.timing, leader, last_dialled_, wants_snapshot_, journal_, now_,
-      leader == last_leader_ ? retry_at_ : now_, actions);
+      Learner::Identity{membership_.self, is_observer()}, membership_.timing, leader, last_dialled_,
+      wants_snapshot_, reconfiguration_, journal_, now_, leader == last_leader_ ? retry_at_ : now_,
+      actions);
 }
 
 void Replica::Impl::note_role(Actions& actions, std::size_t from) {
@@ -391,6 +417,10 @@ Epoch Replica::current_epoch() const {
 
 std::size_t Replica::outstanding() const {
   return impl_->leader() ? impl_->leader()->outstanding() : 0;
+}
+
+const Configurations& Replica::configurations() const {
+  return impl_->configurations();
 }
 
 std::string Replica::describe() const {

@@ -23,6 +23,7 @@ struct CoreOptions {
   Millis session_timeout_min{6000}, session_timeout_max{60000};
   bool enforce_quota = false;              // zookeeper.enforceQuota
   bool reconfig_enabled = false;           // reconfigEnabled
+  bool standalone_enabled = true;          // standaloneEnabled: two voters stay at least
   bool close_session_txn = true;           // closeSessionTxn.enabled: the list of paths in it
   Millis container_check_interval{60000};  // znode.container.checkIntervalMs
   std::int64_t container_max_per_minute = 10000;  // znode.container.maxPerMinute

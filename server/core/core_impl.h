@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,7 +23,8 @@
 namespace paddock::server {
 
 // What Core is made of: core.cc has the steps, the engine's actions, the roles and apply;
-// core_leader.cc what only a leader does; core_learner.cc what followers and observers do.
+// core_leader.cc what only a leader does; core_reconfig.cc its reconfigurations; core_learner.cc
+// what followers and observers do.
 struct Core::Impl {
   // Leading: what is to be answered, and to whom, once a transaction is applied.
   struct Waiting {
@@ -129,6 +132,11 @@ struct Core::Impl {
   void note_warnings(CoreActions& actions);
   void note_expired(const std::vector<SessionId>& expired, CoreActions& actions) const;
 
+  // --- core_reconfig.cc ---
+  std::set<ServerId> synced_servers() const;
+  ErrorCode next_configuration(const ReconfigRequest& request, zab::Ensemble& next) const;
+  TxnBytes prepare(const WriteRequest& request, Zxid zxid);
+
   // --- core_learner.cc ---
   void forward(ClientRequest& request, CoreActions& actions);
   void forward_create_session(const ConnectSession& connect);
@@ -182,6 +190,8 @@ struct Core::Impl {
   boost::unordered_flat_map<SessionId, std::int32_t> touched;  // since the last PING; timeouts
 };
 
+// What a transaction makes the next configuration; null: it is no reconfig, or not one that parses.
+std::shared_ptr<const zab::Ensemble> config_in(const Txn& txn);
 Reply begin_reply(ConnectionId connection, bool close = false);
 std::string hex_of(std::int64_t value);
 

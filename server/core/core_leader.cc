@@ -45,8 +45,7 @@ void Core::Impl::on_write(const ClientRequest& request, Session& session, CoreAc
   } else {
     const bool is_op = is_client_op(request.header.op) && is_write(request.header.op);
     if (!is_op) answer.kind = Waiting::Kind::kNotAnOp;
-    bytes = preparer.prepare(
-        {request.session, request.header, request.record(), *request.credentials}, zxid, wall);
+    bytes = prepare({request.session, request.header, request.record(), *request.credentials}, zxid);
     note_warnings(actions);
   }
   propose(std::move(bytes), answer);
@@ -161,11 +160,11 @@ TxnBytes Core::Impl::prepare_for_learner(zab::LinkId link, const zab::Request& r
   if (!session->owner) session->owner = link;
   if (session->owner != link) return refuse(ErrorCode::kSessionMoved);
   static const std::vector<Id> kNobody;
-  return preparer.prepare({request.session,
-                           {request.cxid, op},
-                           *request.body,
-                           request.authinfo ? *request.authinfo : kNobody},
-                          zxid, wall);
+  return prepare({request.session,
+                  {request.cxid, op},
+                  *request.body,
+                  request.authinfo ? *request.authinfo : kNobody},
+                 zxid);
 }
 
 void Core::Impl::on_learner(zab::LinkId link, const zab::Revalidate& asked, CoreActions& actions) {
@@ -202,7 +201,11 @@ void Core::Impl::propose(TxnBytes bytes, Waiting answer) {
   proposal_bytes.max = std::max(proposal_bytes.max, size);
   proposal_bytes.last = size;
   waiting.push_back(answer);
-  replica.step(zab::Propose{{answer.zxid, std::move(bytes)}}, now, zab_actions);
+  zab::Txn txn{answer.zxid, std::move(bytes)};
+  if (decode_txn_header(*txn.payload).value().type == OpCode::kReconfig) {
+    txn.config = config_in(decode_txn(*txn.payload).value());
+  }
+  replica.step(zab::Propose{std::move(txn)}, now, zab_actions);
 }
 
 void Core::Impl::answer(const Waiting& next, const Txn& txn, CoreActions& actions) {

@@ -201,6 +201,8 @@ def synchronization(learner, learner_log, leader, leader_log):
 
 
 class Ensemble:
+    member_class = Member
+
     def __init__(self, voters, observers=(), config=None, prepare=None, first=None):
         """voters, observers: the kind of each.
 
@@ -213,7 +215,7 @@ class Ensemble:
         self.first = first
         for kind in (*voters, *observers):
             number = len(self.members) + 1
-            self.members[number] = Member(
+            self.members[number] = self.member_class(
                 number, possible_kind(kind), number > len(voters),
                 os.path.join(self.folder, "server-%d" % number), {**CONFIG, **(config or {})})
         self.lines = {"server.%d" % m.number: m.address_line() for m in self}
