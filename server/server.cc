@@ -107,13 +107,13 @@ struct Server::Running {
             {.storage = storage_options(options), .purge = options.purge_interval.value > 0},
             std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        peers(options.ensemble.ensemble == nullptr
-                  ? nullptr
-                  : std::make_unique<Peers>(options.ensemble, options.core.frame_bytes_max,
-                                            recovered.tree->options(),
-                                            Peers::Storage{posix_env(), storage_options(options),
-                                                           checkpoints, log.log()},
-                                            [this](const HostPort& to) { move_clients(to); })),
+        peers(
+            options.ensemble.ensemble == nullptr
+                ? nullptr
+                : std::make_unique<Peers>(
+                      options.ensemble, options.core.frame_bytes_max, recovered.tree->options(),
+                      Peers::Storage{posix_env(), storage_options(options), checkpoints, log.log()},
+                      [this](const HostPort& to) { move_clients(to); })),
         core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints,
                     peers.get()) {
     if (peers != nullptr) shared.wake_core = [this] { peers->wake(); };

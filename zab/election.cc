@@ -303,7 +303,8 @@ bool Election::join_if_led(const Ballots& ballots, const Ballot& leadership) {
   for (const auto& [server, ballot] : ballots) {
     if (same_leadership(ballot, leadership)) followers.insert(server);
   }
-  // Who has proved that it leads may be followed, whoever else is to vote in the next configuration.
+  // Who has proved that it leads may be followed, whoever else is to vote in the next
+  // configuration.
   const bool is_led = leader == self_ ? configurations_.is_quorum(followers)
                                       : is_quorum(*configurations_.committed, followers);
   if (!is_led) return false;

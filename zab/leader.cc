@@ -365,8 +365,9 @@ ServerId Leader::designate(const Ensemble& next, Zxid zxid) const {
   if (votes_in_one_place(*configurations_.committed, next, identity_.self)) return identity_.self;
   const LearnerProgress* best = nullptr;
   for (const auto& [link, learner] : learners_) {
-    const bool can_lead = learner.is_attached() && !learner.observer && next.is_voter(learner.sid) &&
-                          next.weight(learner.sid) > 0 && learner.acked >= zxid;
+    const bool can_lead = learner.is_attached() && !learner.observer &&
+                          next.is_voter(learner.sid) && next.weight(learner.sid) > 0 &&
+                          learner.acked >= zxid;
     if (can_lead && (best == nullptr || learner.acked > best->acked)) best = &learner;
   }
   return best != nullptr ? best->sid : identity_.self;

@@ -37,12 +37,13 @@ void Learner::on_link_opened(Actions& actions) {
   PADDOCK_CHECK(phase_ == Phase::kDialling);
   phase_ = Phase::kDiscovery;
   // The acceptedEpoch that it claims is on disk.
-  send_when_durable(LearnerInfo{.observer = identity_.observer,
-                                .accepted_epoch = journal_.accepted_epoch(),
-                                .sid = identity_.self,
-                                .config_version = reconfiguration_.configurations().committed->version,
-                                .heartbeat = timing_.heartbeat},
-                    journal_.last_ticket(), actions);
+  send_when_durable(
+      LearnerInfo{.observer = identity_.observer,
+                  .accepted_epoch = journal_.accepted_epoch(),
+                  .sid = identity_.self,
+                  .config_version = reconfiguration_.configurations().committed->version,
+                  .heartbeat = timing_.heartbeat},
+      journal_.last_ticket(), actions);
 }
 
 void Learner::on_message(Message message, Millis now, Actions& actions) {
@@ -266,9 +267,9 @@ void Learner::activate(const Activation& activation, Actions& actions) {
                                               : votes_in_one_place(*before, next, leader_);
   if (leads_on && observes == identity_.observer) return;
   appointed_ = activation.designated;
-  lose(leads_on ? concat("the new configuration makes it ",
-                         observes ? "an observer" : "a participant")
-                : "the new configuration has another leader");
+  lose(leads_on
+           ? concat("the new configuration makes it ", observes ? "an observer" : "a participant")
+           : "the new configuration has another leader");
 }
 
 // Not answered during synchronization: the leader counts the answer as a sign of a learner at work.

@@ -30,8 +30,8 @@ class Learner {
     bool observer = false;
   };
 
-  // Dials, not before `dial_at`. `reconfiguration` and `journal` outlive it. `wants_snapshot`: our log cannot be cut
-  // back to where the leader's has it; claim to have nothing.
+  // Dials, not before `dial_at`. `reconfiguration` and `journal` outlive it. `wants_snapshot`: our
+  // log cannot be cut back to where the leader's has it; claim to have nothing.
   Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
           bool wants_snapshot, Reconfiguration& reconfiguration, Journal& journal, Millis now,
           Millis dial_at, Actions& actions);

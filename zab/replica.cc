@@ -126,6 +126,7 @@ void Replica::Impl::step(Event event, Millis now, Actions& actions) {
   const std::size_t first = actions.size();
   if (!started_) start(actions);
   std::visit([&](auto& e) { on(e, actions); }, event);
+  note_role(actions, first);
   conclude(actions);
   note_role(actions, first);
 }
@@ -327,10 +328,9 @@ void Replica::Impl::follow(ServerId leader, Actions& actions) {
   close_early(actions);
   last_dialled_.value += last_dialled_.value == 0 ? 1 : 2;
   learner_link_is_gone_ = false;
-  learner_.emplace(
-      Learner::Identity{membership_.self, is_observer()}, membership_.timing, leader, last_dialled_,
-      wants_snapshot_, reconfiguration_, journal_, now_, leader == last_leader_ ? retry_at_ : now_,
-      actions);
+  learner_.emplace(Learner::Identity{membership_.self, is_observer()}, membership_.timing, leader,
+                   last_dialled_, wants_snapshot_, reconfiguration_, journal_, now_,
+                   leader == last_leader_ ? retry_at_ : now_, actions);
 }
 
 void Replica::Impl::note_role(Actions& actions, std::size_t from) {

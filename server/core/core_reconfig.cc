@@ -7,7 +7,8 @@
 #include "server/core/core_impl.h"
 #include "zab/quorum.h"
 
-// Opcode reconfig. Source: ZooKeeper 3.8, PrepRequestProcessor.pRequest2Txn; client-protocol.md 9.4.
+// Opcode reconfig. Source: ZooKeeper 3.8, PrepRequestProcessor.pRequest2Txn;
+// client-protocol.md 9.4.
 namespace paddock::server {
 
 namespace {
@@ -124,7 +125,8 @@ std::set<ServerId> Core::Impl::synced_servers() const {
   return synced;
 }
 
-ErrorCode Core::Impl::next_configuration(const ReconfigRequest& request, zab::Ensemble& next) const {
+ErrorCode Core::Impl::next_configuration(const ReconfigRequest& request,
+                                         zab::Ensemble& next) const {
   const auto& [committed, last_seen] = replica.configurations();
   if (last_seen != nullptr) return ErrorCode::kReconfigInProgress;
   if (request.config_id != -1 && request.config_id != committed->version) {

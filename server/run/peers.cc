@@ -62,8 +62,7 @@ ElectionTransport::Members election_members(const zab::Configurations& configura
   return members;
 }
 
-std::vector<HostPort> quorum_addresses(const zab::Configurations& configurations,
-                                       ServerId server) {
+std::vector<HostPort> quorum_addresses(const zab::Configurations& configurations, ServerId server) {
   std::vector<HostPort> addresses;
   for (const zab::Member::Address& address : addresses_of(configurations, server)) {
     addresses.push_back(address.quorum);

@@ -83,8 +83,8 @@ std::string point_to_dynamic_config(const std::string& text, const std::string& 
     const std::string_view lines = first_entry(rest);
     rest.remove_prefix(lines.size());
     const Result<std::vector<ConfigEntry>> entries = parse_config(lines);
-    const bool goes = entries && !entries->empty() && is_replaced(entries->front().key,
-                                                                  has_client_port);
+    const bool goes =
+        entries && !entries->empty() && is_replaced(entries->front().key, has_client_port);
     if (!goes) out += lines;
   }
   if (!out.empty() && out.back() != '\n') out += '\n';
@@ -93,8 +93,8 @@ std::string point_to_dynamic_config(const std::string& text, const std::string& 
 
 Result<void> ConfigFiles::write(const zab::Ensemble& committed, const zab::Ensemble* last_seen) {
   if (last_seen != nullptr) {
-    PADDOCK_TRY_DO(replace_file(env_, next_config_path(config_path_),
-                                as_bytes(zab::to_text(*last_seen))));
+    PADDOCK_TRY_DO(
+        replace_file(env_, next_config_path(config_path_), as_bytes(zab::to_text(*last_seen))));
   }
   if (committed.version != version_) {
     PADDOCK_TRY_DO(write_committed(committed));
@@ -108,8 +108,8 @@ Result<void> ConfigFiles::write_committed(const zab::Ensemble& committed) {
   PADDOCK_TRY_DO(replace_file(env_, path, as_bytes(dynamic_text(committed))));
   PADDOCK_TRY(const Bytes text, read_file(env_, config_path_, kConfigBytesMax));
   const zab::Member* const self = committed.find(self_);
-  const std::string changed = point_to_dynamic_config(
-      std::string(as_chars(text)), whole_path(path), self != nullptr && self->client.has_value());
+  const std::string changed = point_to_dynamic_config(std::string(as_chars(text)), whole_path(path),
+                                                      self != nullptr && self->client.has_value());
   return replace_file(env_, config_path_, as_bytes(changed));
 }
 

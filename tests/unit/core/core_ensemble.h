@@ -20,8 +20,10 @@ namespace paddock::server {
 // what clients are sent is kept as text. Nothing happens but in run() and advance().
 class CoreEnsemble {
  public:
-  explicit CoreEnsemble(zab::Timing timing = {.tick = Millis{1000}}, int servers = 3)
-      : timing_(timing) {
+  // `changes`: reconfiguration is enabled, and no ACL is checked.
+  explicit CoreEnsemble(zab::Timing timing = {.tick = Millis{1000}}, int servers = 3,
+                        bool changes = false)
+      : timing_(timing), changes_(changes) {
     auto ensemble = std::make_shared<zab::Ensemble>();
     for (int i = 1; i <= servers; ++i) {
       zab::Member member{.id = ServerId{i}, .observer = false, .addresses = {}, .client = {}};
@@ -166,7 +168,8 @@ class CoreEnsemble {
     options.session_timeout_min = Millis{2000};
     options.session_timeout_max = Millis{40000};
     options.container_check_interval = Millis{1'000'000'000};
-    options.membership = {id, ensemble, timing_};
+    options.membership = {id, ensemble, timing_, changes_};
+    options.reconfig_enabled = options.auth.skip_acl = changes_;
     host.core = std::make_unique<Core>(options, host.tree, zab::Durable{}, now_, wall_);
   }
 
@@ -241,6 +244,7 @@ class CoreEnsemble {
       carry_out(id, host, commit);
     }
   }
+  void carry_out(ServerId, Host&, zab::ConfigurationsChanged&) {}
   void carry_out(ServerId, Host&, zab::SendSnapshot&) {
     ADD_FAILURE() << "a snapshot, where every log reaches back to the beginning";
   }
@@ -268,6 +272,7 @@ class CoreEnsemble {
   }
 
   const zab::Timing timing_;
+  const bool changes_;
   std::map<ServerId, Host> hosts_;
   std::set<ServerId> down_;
   std::set<ServerId> held_for_;
