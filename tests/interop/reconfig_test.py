@@ -14,7 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import raw_client
 from ensemble import DEADLINE_S, PADDOCK, ZOOKEEPER, Ensemble, Member, possible_kind
-from paddock_process import ServerError, wait_until
+from paddock_process import free_port, wait_until
 from raw_client import Closed, RawClient, Refused, reconfig
 
 CONFIG = {"reconfigEnabled": "true", "skipACL": "yes"}
@@ -196,6 +196,37 @@ class Reconfig:
                                place.replace("1:2", "7:8").replace(";3", ";9"))})):
             reply = change(member, **how)
             self.assertEqual((reply.error, reply.body), (error, b""), how)
+
+
+class OneGrows(unittest.TestCase):
+    def test_from_one_server_to_three_and_to_other_ports(self):
+        with ChangingEnsemble([PADDOCK], {"standaloneEnabled": "false"}) as ensemble:
+            write(ensemble[1], "/one")
+            lines = [ensemble[1].line()]
+            for kind in (PADDOCK, PADDOCK):
+                joiner = ensemble.add(kind)
+                self.assertEqual(change(ensemble[1], joining=joiner.line("participant")).error,
+                                 raw_client.OK)
+                lines.append(joiner.line("participant"))
+                ensemble.wait_same_configuration(ensemble, lines)
+                self.assertTrue(has(joiner, "/one"))
+            self.move(ensemble, lines)
+            ensemble[3].kill()
+            write(ensemble[2], "/three")
+
+    @staticmethod
+    def move(ensemble, lines):
+        """Each server gets other ports for everything, the leader too, and serves on."""
+        for member in ensemble:
+            lines.remove(member.line("participant"))
+            asked = member.port
+            member.port, member.quorum_port, member.election_port = (free_port() for _ in range(3))
+            lines.append(member.line("participant"))
+            with contextlib.closing(RawClient(asked, deadline_s=DEADLINE_S)) as client:
+                reply = client.call(raw_client.RECONFIG, reconfig(joining=lines[-1]))
+                assert reply.error == raw_client.OK, reply
+            ensemble.wait_same_configuration(ensemble, lines)
+            write(member, "/moved-%d" % member.number)
 
 
 class ThreePaddocks(Reconfig, unittest.TestCase):
