@@ -125,11 +125,15 @@ Result<void> read_enforced_schemes(std::string_view value, OptionDraft& draft) {
   return {};
 }
 
-Result<void> read_auth_provider(std::string_view value, OptionDraft&) {
+Result<void> read_auth_provider(std::string_view value, OptionDraft& draft) {
   constexpr std::array<std::string_view, 3> kBuiltIn = {
       "DigestAuthenticationProvider", "IPAuthenticationProvider", "EnsembleAuthenticationProvider"};
   const std::string_view name = value.substr(value.rfind('.') + 1);
   if (std::find(kBuiltIn.begin(), kBuiltIn.end(), name) != kBuiltIn.end()) return {};
+  if (name == "SASLAuthenticationProvider") {
+    draft.names_sasl = true;
+    return {};
+  }
   return Error{Code::kRefused, "the schemes that are available are digest, ip and ensemble"};
 }
 

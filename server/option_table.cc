@@ -34,7 +34,6 @@ constexpr std::string_view kPeers = "connections between servers never make a th
 constexpr std::string_view kNoDelay = "every connection sends at once";
 constexpr std::string_view kAddresses = "all addresses of a server are dialled at once";
 constexpr std::string_view kHistory = "what a learner lacks is read from the log, however long";
-constexpr std::string_view kLocalSessions = "support for local sessions";
 constexpr std::string_view kObserverMaster = "serving observers from followers";
 constexpr std::string_view kTls = "TLS";
 constexpr std::string_view kSasl = "SASL";
@@ -97,7 +96,7 @@ constexpr OptionKey kTable[] = {
           return {};
         }),
     used(
-        "readonlymode.enabled", "whether isro is answered",
+        "readonlymode.enabled", "whether a member without a quorum serves clients that only read",
         PADDOCK_READ { return boolean(v, d.options.read_only_enabled); }),
 
     // Limits
@@ -317,8 +316,19 @@ constexpr OptionKey kTable[] = {
         "leaderConnectDelayDuringRetryMs", "ms between two dials to the leader",
         PADDOCK_READ { return millis(v, 0, d.options.ensemble.timing.connect_retry); }),
     used(
-        "leader.maxConcurrentSnapSyncs", "snapshots that a leader sends at once",
+        "leader.maxConcurrentSnapSyncs",
+        "snapshots that a leader sends at once; observers wait, voters do not",
         PADDOCK_READ { return whole(v, 1, 1000, d.options.ensemble.snapshots_at_once); }),
+    used(
+        "leader.maxConcurrentDiffSyncs", "histories that a leader sends at once, in the same way",
+        PADDOCK_READ { return whole(v, 1, 1000, d.options.ensemble.histories_at_once); }),
+    used("leaderServes", "yes or no: whether the leader serves clients", read_leader_serves),
+    used(
+        "localSessionsEnabled", "sessions that only the server knows that made them",
+        PADDOCK_READ { return boolean(v, d.options.ensemble.local_sessions); }),
+    used(
+        "localSessionsUpgradingEnabled", "whether such a session may get ephemeral nodes",
+        PADDOCK_READ { return boolean(v, d.options.ensemble.local_sessions_upgrading); }),
     no_meaning("syncEnabled", kObserverLogs),
     no_meaning("observer.syncEnabled", kObserverLogs),
     no_meaning("leader.maxTimeToWaitForEpoch", "initLimit says how long a new leader waits"),
@@ -336,7 +346,6 @@ constexpr OptionKey kTable[] = {
     no_meaning("enableEagerACLCheck", "the leader checks every ACL"),
     no_meaning("multiAddress.reachabilityCheckEnabled", kAddresses),
     no_meaning("multiAddress.reachabilityCheckTimeoutMs", kAddresses),
-    no_meaning("leader.maxConcurrentDiffSyncs", kHistory),
     no_meaning("commitLogCount", kHistory),
     no_meaning("snapshotSizeFactor", kHistory),
     no_meaning("request.timeout", "it is about ZooKeeper's own client"),
@@ -379,14 +388,6 @@ constexpr OptionKey kTable[] = {
     later("java.security.auth.login.config", kSasl),
     later("admin.*", kHttp),
     later("metricsProvider.*", kPrometheus, nullptr, true),
-    {"leaderServes", Standing::kLater, "a leader that serves no clients", read_leader_serves, false,
-     "yes"},
-    later(
-        "localSessionsEnabled", kLocalSessions,
-        PADDOCK_READ { return boolean(v, d.options.ensemble.local_sessions); }),
-    later(
-        "localSessionsUpgradingEnabled", kLocalSessions,
-        PADDOCK_READ { return boolean(v, d.options.ensemble.local_sessions_upgrading); }),
     later(
         "observerMasterPort", kObserverMaster,
         PADDOCK_READ { return whole(v, 0, 65535, d.options.ensemble.observer_master_port); }),

@@ -25,6 +25,7 @@ struct OptionDraft {
   std::string four_letter_whitelist;
   std::size_t io_threads = 0, selector_threads = 0, worker_threads = 0;  // 0: not set
   std::optional<std::int32_t> purge_retain_count;
+  bool names_sasl = false;  // authProvider.*
 
   std::string dynamic_config_file;
   bool allows_several_addresses = false;        // multiAddress.enabled
@@ -49,7 +50,6 @@ struct OptionKey {
   std::string_view note;        // for people: what it is, or why it does nothing
   OptionReader read = nullptr;  // never null for kUsed; else it may still refuse a value
   bool secret = false;          // the value is never shown
-  std::string_view harmless{};  // of kLater: the value that asks for nothing; "": all of is_off()
 };
 
 std::span<const OptionKey> option_table();

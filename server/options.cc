@@ -218,7 +218,7 @@ class Loader {
     const std::string what = concat(setting.where, ": ", printable(setting.key));
     if (key.standing == Standing::kNoMeaning) {
       inform(concat(what, " has no meaning here: ", key.note));
-    } else if (key.harmless.empty() ? is_off(setting.value) : setting.value == key.harmless) {
+    } else if (is_off(setting.value)) {
       inform(concat(what, " switches off what is not available yet: ", key.note));
     } else {
       warn(concat(what, " does nothing yet: ", key.note, " is not available"));
@@ -454,6 +454,11 @@ class Loader {
                    "DigestAuthenticationProvider.enabled"};
     }
     if (auth.skip_acl) warn("skipACL=yes: no ACL is checked");
+    if (draft_.names_sasl) {
+      warn(
+          "authProvider names SASL, which is not available yet: nobody can authenticate by it, and "
+          "ACLs of the scheme sasl are refused");
+    }
     return {};
   }
 

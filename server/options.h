@@ -56,19 +56,20 @@ struct EnsembleOptions {
   zab::Timing timing{.heartbeat = Millis{250}, .heartbeat_timeout = Millis{2000}};
   // Proposed as the next one before the last stop; null: nothing was. Only with reconfigEnabled.
   std::shared_ptr<const zab::Ensemble> last_seen;
-  std::string config_path;               // zoo.cfg, of an ensemble that can change; else ""
-  bool in_static_file = false;           // its server.N lines are in zoo.cfg itself
-  bool standalone_enabled = true;        // standaloneEnabled
-  bool listen_on_all_addresses = false;  // quorumListenOnAllIPs
-  Millis connect_timeout{5000};          // cnxTimeout: of the election port
-  Millis opening_timeout{};              // quorumCnxnTimeoutMs, or syncLimit
-  std::int32_t connect_limit = 10;       // connectToLearnerMasterLimit, or initLimit; ticks
-  bool tcp_keep_alive = false;           // tcpKeepAlive: of both ports
-  std::int32_t snapshots_at_once = 10;   // leader.maxConcurrentSnapSyncs
+  std::string config_path;                // zoo.cfg, of an ensemble that can change; else ""
+  bool in_static_file = false;            // its server.N lines are in zoo.cfg itself
+  bool standalone_enabled = true;         // standaloneEnabled
+  bool listen_on_all_addresses = false;   // quorumListenOnAllIPs
+  Millis connect_timeout{5000};           // cnxTimeout: of the election port
+  Millis opening_timeout{};               // quorumCnxnTimeoutMs, or syncLimit
+  std::int32_t connect_limit = 10;        // connectToLearnerMasterLimit, or initLimit; ticks
+  bool tcp_keep_alive = false;            // tcpKeepAlive: of both ports
+  std::int32_t snapshots_at_once = 10;    // leader.maxConcurrentSnapSyncs: observers wait
+  std::int32_t histories_at_once = 100;   // leader.maxConcurrentDiffSyncs: the same
+  bool leader_serves = true;              // leaderServes
+  bool local_sessions = false;            // localSessionsEnabled
+  bool local_sessions_upgrading = false;  // localSessionsUpgradingEnabled
   // Read, and said to be not available yet:
-  bool leader_serves = true;               // leaderServes
-  bool local_sessions = false;             // localSessionsEnabled
-  bool local_sessions_upgrading = false;   // localSessionsUpgradingEnabled
   std::uint16_t observer_master_port = 0;  // observerMasterPort; 0: none
 
   bool is_observer() const { return ensemble != nullptr && !ensemble->is_voter(self); }
@@ -85,7 +86,7 @@ struct ServerOptions {
   LogOptions log;
   Millis purge_interval{3'600'000};      // autopurge.purgeInterval; 0: never
   Millis fsync_warning_threshold{1000};  // fsync.warningthresholdms
-  bool read_only_enabled = false;        // readonlymode.enabled: isro is answered
+  bool read_only_enabled = false;        // readonlymode.enabled; also: isro is answered
 };
 
 // A setting as somebody wrote it.

@@ -53,6 +53,10 @@ CoreOptions core_options(const ServerOptions& options) {
   CoreOptions core = options.core;
   core.membership = {options.ensemble.self, options.ensemble.ensemble, options.ensemble.timing,
                      options.core.reconfig_enabled, options.ensemble.last_seen};
+  core.leader_serves = options.ensemble.leader_serves;
+  core.local_sessions = options.ensemble.local_sessions;
+  core.local_sessions_upgrading = options.ensemble.local_sessions_upgrading;
+  core.read_only = options.read_only_enabled;
   return core;
 }
 

@@ -4,7 +4,7 @@
 find_program(PADDOCK_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
 function(paddock_process_test_properties name label timeout_s)
-  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout_s} ENVIRONMENT
+  set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT ${timeout_s} ENVIRONMENT
     "PADDOCK_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
@@ -12,5 +12,5 @@ endfunction()
 function(paddock_python_test name script label timeout_s)
   add_test(NAME ${name}
     COMMAND ${PADDOCK_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${script} -v ${ARGN})
-  paddock_process_test_properties(${name} ${label} ${timeout_s})
+  paddock_process_test_properties(${name} "${label}" ${timeout_s})
 endfunction()

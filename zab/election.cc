@@ -226,9 +226,11 @@ void Election::note_leader(const Notification& notification) {
 void Election::on_looking_voter(ServerId from, const Notification& notification, Millis now,
                                 Actions& actions) {
   const std::int64_t round = notification.election_epoch;
+  bool had_a_leader = false;
   if (const auto said = settled_.find(from);
       said != settled_.end() && said->second.election_epoch < round) {
     settled_.erase(said);  // it lost that leader
+    had_a_leader = true;
   }
   if (!takes_part()) return;
   if (round < logical_clock_) return send(from, {proposal_, logical_clock_}, actions);
@@ -240,6 +242,8 @@ void Election::on_looking_voter(ServerId from, const Notification& notification,
     enter_round(round, beats(vote, own_) ? vote : own_, now, actions);
   } else if (beats(vote, proposal_)) {
     propose(vote, now, actions);
+  } else if (had_a_leader) {
+    send(from, {proposal_, logical_clock_}, actions);  // it had no ear for that before
   }
   votes_[from] = {vote, round};
   count(now);

@@ -16,6 +16,14 @@ std::string hex_of(Zxid zxid) {
   return concat("0x", hex(static_cast<std::uint64_t>(zxid.value)));
 }
 
+// A leader that was elected on what it said may hear nothing itself: it is not waited for longer
+// than a silent one would be.
+Millis dial_timeout(const Timing& timing) {
+  const bool has_heartbeats = timing.heartbeat > Millis{} && timing.heartbeat_timeout > Millis{};
+  return has_heartbeats ? std::min(timing.heartbeat_timeout, timing.init_timeout())
+                        : timing.init_timeout();
+}
+
 }  // namespace
 
 Learner::Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
@@ -28,14 +36,15 @@ Learner::Learner(const Identity& identity, const Timing& timing, ServerId leader
       reconfiguration_(reconfiguration),
       journal_(journal),
       dial_at_(dial_at),
-      deadline_(now + timing.init_timeout()),
+      deadline_(std::max(now, dial_at) + dial_timeout(timing)),
       wants_snapshot_(wants_snapshot) {
   on_tick(now, actions);
 }
 
-void Learner::on_link_opened(Actions& actions) {
+void Learner::on_link_opened(Millis now, Actions& actions) {
   PADDOCK_CHECK(phase_ == Phase::kDialling);
   phase_ = Phase::kDiscovery;
+  deadline_ = now + timing_.init_timeout();
   // The acceptedEpoch that it claims is on disk.
   send_when_durable(
       LearnerInfo{.observer = identity_.observer,

@@ -36,7 +36,7 @@ class Learner {
           bool wants_snapshot, Reconfiguration& reconfiguration, Journal& journal, Millis now,
           Millis dial_at, Actions& actions);
 
-  void on_link_opened(Actions& actions);
+  void on_link_opened(Millis now, Actions& actions);
   void on_message(Message message, Millis now, Actions& actions);
   void on_snapshot_received(Millis now, Actions& actions);
   void on_persisted(Actions& actions);

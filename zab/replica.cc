@@ -57,6 +57,9 @@ class Replica::Impl {
   const Configurations& configurations() const { return configurations_; }
   const std::optional<Leader>& leader() const { return leader_; }
   Role role() const { return role_; }
+  bool is_searching() const {
+    return started_ && !leader_ && !learner_ && journal_.is_durable(journal_.last_ticket());
+  }
   ServerId leader_id() const { return learner_ ? learner_->leader() : membership_.self; }
 
  private:
@@ -175,7 +178,7 @@ void Replica::Impl::on(PeerReachable peer, Actions&) {
 void Replica::Impl::on(LinkOpened opened, Actions& actions) {
   const bool dialled = opened.link.value % 2 == 1;
   if (dialled) {
-    if (learner_ && learner_->link() == opened.link) return learner_->on_link_opened(actions);
+    if (learner_ && learner_->link() == opened.link) return learner_->on_link_opened(now_, actions);
     actions.emplace_back(Close{opened.link, "no longer wanted"});
   } else if (leader_ && !is_alone()) {
     leader_->on_link_opened(opened.link, now_);
@@ -384,6 +387,10 @@ bool Replica::is_exhausted() const {
 
 Role Replica::role() const {
   return impl_->role();
+}
+
+bool Replica::is_searching() const {
+  return impl_->is_searching();
 }
 
 Zxid Replica::last_logged() const {

@@ -73,8 +73,11 @@ class Replica {
   // new election.
   bool is_exhausted() const;
 
-  Role role() const;         // as the last RoleChanged said
-  ServerId leader() const;   // while following or observing, or leading
+  Role role() const;        // as the last RoleChanged said
+  ServerId leader() const;  // while following or observing, or leading
+  // It neither leads nor follows anybody, not even tentatively, and no write is under way: the
+  // state machine stays as it is until an election ends.
+  bool is_searching() const;
   Zxid last_logged() const;  // appended, maybe not yet on disk
   Zxid last_durable() const;
   Zxid last_committed() const;  // delivered

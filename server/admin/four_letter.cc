@@ -207,15 +207,22 @@ std::string global_session_lines(const ServerStatus& status) {
   return lines;
 }
 
+std::string expiring_lines(std::string_view title, const std::vector<SessionStatus>& sessions) {
+  std::multimap<WallMillis, std::string> lines;
+  for (const SessionStatus& session : sessions) {
+    lines.emplace(session.expires, hex_of(session.session.value));
+  }
+  return expiry_lines(title, lines);
+}
+
 std::string session_lines(const ServerStatus& status) {
   const bool expires_them =
       status.mode == ServerMode::kStandalone || status.mode == ServerMode::kLeader;
-  if (!expires_them) return global_session_lines(status);
-  std::multimap<WallMillis, std::string> sessions;
-  for (const SessionStatus& session : status.sessions) {
-    sessions.emplace(session.expires, hex_of(session.session.value));
-  }
-  return expiry_lines("Session", sessions);
+  const bool locals = status.has_local_sessions;
+  return concat(locals ? expiring_lines("Local Session", status.local_session_lines) : "",
+                expires_them
+                    ? expiring_lines(locals ? "Global Session" : "Session", status.sessions)
+                    : global_session_lines(status));
 }
 
 std::string dump_answer(const ServerStatus& status) {

@@ -81,7 +81,7 @@ struct DigestEntry {
 // Which parts of a ServerStatus an answer needs; what is always filled is cheap.
 struct StatusParts {
   bool connections = false;  // cons, stat
-  bool sessions = false;     // dump: sessions, connection_expiry, ephemerals
+  bool sessions = false;     // dump: both kinds of sessions, connection_expiry, ephemerals
   bool watches = false;      // wchs: watch_summary
   bool watch_paths = false;  // wchc, wchp: watched_by
   bool directories = false;  // dirs, conf: reads the folders
@@ -150,6 +150,7 @@ struct ServerStatus {
   std::int64_t approximate_data_size = 0;
   std::int64_t global_sessions = 0;
   std::int64_t local_sessions = 0;
+  bool has_local_sessions = false;  // whether there can be any
   Millis uptime;
   Millis now;                                                        // when this was collected
   WallMillis wall_now;                                               // the same moment
@@ -160,7 +161,8 @@ struct ServerStatus {
   std::vector<std::pair<std::string, std::string>> configuration;
 
   std::vector<ConnectionStatus> connections;
-  std::vector<SessionStatus> sessions;
+  std::vector<SessionStatus> sessions;  // of the ensemble
+  std::vector<SessionStatus> local_session_lines;
   std::vector<ConnectionExpiry> connection_expiry;
   std::vector<SessionPaths> ephemerals;  // sorted by session
   WatchSummary watch_summary;

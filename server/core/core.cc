@@ -59,6 +59,19 @@ const char* look_into(zab::Message& message) {
   return nullptr;
 }
 
+std::vector<Core::SessionLine> lines_of(const SessionTracker& sessions) {
+  std::vector<Core::SessionLine> lines;
+  lines.reserve(sessions.size());
+  sessions.for_each([&](SessionId id, const SessionTracker::Session& session) {
+    const Millis expires = sessions.expires(id).value_or(Millis{});
+    lines.push_back({id, expires, session.timeout_ms, session.connection});
+  });
+  std::sort(lines.begin(), lines.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.expires, a.session) < std::tie(b.expires, b.session);
+  });
+  return lines;
+}
+
 std::string serving_text(const zab::RoleChanged& changed) {
   const std::string epoch = concat(" in epoch ", changed.epoch.value);
   switch (changed.role) {
@@ -108,6 +121,7 @@ Core::Impl::Impl(CoreOptions given, DataTree& its_tree, zab::Durable durable, Mi
       replica(options.membership, std::move(durable)),
       preparer(its_tree, prepare_options(options)),
       sessions(options.tick_time),
+      locals(options.tick_time),
       reaper(its_tree, reaper_options(options), now),
       next_session(first_session_id(options.server_id, wall)),
       now(now) {
@@ -128,8 +142,12 @@ void Core::step(CoreEvent event, Millis now, WallMillis wall, CoreActions& actio
              std::move(event));
   // Only with what has come before it: after this process stood still, those who were heard from
   // meanwhile are told first.
-  if (is_tick && impl_->leads() && !impl_->draining) impl_->run_timers(actions);
+  if (is_tick && !impl_->draining) {
+    impl_->expire_locals(actions);
+    if (impl_->leads()) impl_->run_timers(actions);
+  }
   impl_->carry_out(actions);
+  impl_->look_for_quorum(actions);
 }
 
 bool Core::has_committed() const {
@@ -143,6 +161,8 @@ void Core::apply_committed(bool want_changes, Millis now, CoreActions& actions) 
       impl_->apply(*txn, want_changes, actions);
     } else if (const auto* changed = std::get_if<zab::RoleChanged>(&next)) {
       impl_->begin_role(*changed, actions);
+    } else if (std::holds_alternative<Impl::ReadOnlyBegins>(next)) {
+      impl_->begin_read_only(actions);
     } else {
       impl_->finish_sync(actions);
     }
@@ -159,7 +179,7 @@ Millis Core::next_deadline() const {
 }
 
 void Core::tree_replaced() {
-  PADDOCK_CHECK(impl_->role == zab::Role::kLooking);
+  PADDOCK_CHECK(impl_->role == zab::Role::kLooking && !impl_->reads_only);
   impl_->load_sessions();
 }
 
@@ -169,6 +189,22 @@ std::size_t Core::outstanding() const {
 
 zab::Role Core::role() const {
   return impl_->role;
+}
+
+bool Core::reads_only() const {
+  return impl_->reads_only;
+}
+
+bool Core::serves() const {
+  return impl_->serves();
+}
+
+std::size_t Core::local_session_count() const {
+  return impl_->locals.size();
+}
+
+bool Core::has_local_sessions() const {
+  return impl_->has_local_sessions() || impl_->reads_only;
 }
 
 const zab::Replica& Core::replica() const {
@@ -184,22 +220,17 @@ Millis Core::role_began() const {
 }
 
 std::vector<Core::SessionLine> Core::sessions() const {
-  std::vector<SessionLine> lines;
-  lines.reserve(impl_->sessions.size());
-  impl_->sessions.for_each([&](SessionId id, const Impl::Session& session) {
-    const Millis expires = impl_->sessions.expires(id).value_or(Millis{});
-    lines.push_back({id, expires, session.timeout_ms, session.connection});
-  });
-  std::sort(lines.begin(), lines.end(), [](const SessionLine& a, const SessionLine& b) {
-    return std::tie(a.expires, a.session) < std::tie(b.expires, b.session);
-  });
-  return lines;
+  return lines_of(impl_->sessions);
+}
+
+std::vector<Core::SessionLine> Core::local_sessions() const {
+  return lines_of(impl_->locals);
 }
 
 std::string Core::describe() const {
   return concat(impl_->replica.describe(), " applied=", hex_of(impl_->tree.last_zxid().value),
                 " checkpointed=", hex_of(impl_->checkpointed.value), " outstanding=", outstanding(),
-                " sessions=", impl_->sessions.size());
+                " sessions=", impl_->sessions.size(), impl_->reads_only ? " read-only" : "");
 }
 
 // --- events ---
@@ -218,25 +249,32 @@ void Core::Impl::begin_step(Millis at, WallMillis at_wall, CoreActions& actions)
 
 void Core::Impl::on(ClientRequest request, CoreActions& actions) {
   if (draining) return;
-  Session* session = sessions.find(request.session);
+  Session* session = tracker_of(request.session).find(request.session);
   if (session == nullptr) return;  // expired meanwhile: its connection is being closed
   if (session->connection != request.connection) {
     actions.client.emplace_back(CloseConnection{request.connection, "its session has moved"});
     return;
   }
   ++last_request.value;
+  ErrorCode ephemerals = ErrorCode::kOk;
+  if (is_local(request.session)) {
+    if (request.header.op == OpCode::kCloseSession) return close_local(request, actions);
+    if (reads_only) return refuse_write(request, actions);
+    ephemerals = admit_ephemerals(request);
+    session = tracker_of(request.session).find(request.session);
+  }
   if (request.header.op == OpCode::kSync && role != zab::Role::kLooking) {
     const ByteView record = request.record();
     syncs.push_back({request.connection, request.header.xid, Bytes(record.begin(), record.end())});
     order.expect(request.connection, last_request);
   }
   if (leads()) {
-    sessions.touch(request.session, *session, now);
+    tracker_of(request.session).touch(request.session, *session, now);
     if (request.header.op == OpCode::kSync)
       return replica.step(zab::SyncRequested{}, now, zab_actions);
-    on_write(request, *session, actions);
+    on_write(request, *session, ephemerals, actions);
   } else if (learns()) {
-    forward(request, actions);
+    forward(request, ephemerals, actions);
   }
   // Otherwise the role has ended, and so will every connection.
 }
@@ -244,40 +282,64 @@ void Core::Impl::on(ClientRequest request, CoreActions& actions) {
 void Core::Impl::on(const ConnectSession& connect, CoreActions& actions) {
   if (draining) return;
   const bool is_new = connect.session == SessionId{};
-  if (!leads() && !learns()) {
+  if (reads_only) {
+    connect_read_only(connect, actions);
+  } else if (!leads() && !learns()) {
     actions.client.emplace_back(
         CloseConnection{connect.connection, "this server has no leader and serves nobody"});
+  } else if (!serves()) {
+    actions.client.emplace_back(
+        CloseConnection{connect.connection, "this server leads and serves nobody (leaderServes)"});
+  } else if (is_new && has_local_sessions()) {
+    create_local_session(connect, actions);
   } else if (is_new) {
     leads() ? create_session(connect) : forward_create_session(connect);
   } else if (!std::ranges::equal(session_password(connect.session), connect.password)) {
     // Before anything else happens: who does not know it cuts off nobody.
-    actions.client.emplace_back(SessionReply{connect.connection, SessionId{}, 0, {}});
+    actions.client.emplace_back(refusal(connect.connection));
+  } else if (is_local(connect.session)) {
+    attach(locals, connect.session, {connect.connection, connect.timeout_ms}, actions);
   } else {
     leads() ? attach_again(connect, actions) : ask_leader(connect, actions);
   }
 }
 
-void Core::Impl::on(Disconnected gone, CoreActions&) {
-  order.forget(gone.connection);
-  forget(gone.connection, gone.session);
-  Session* session = sessions.find(gone.session);
-  if (session != nullptr && session->connection == gone.connection) session->connection.reset();
+void Core::Impl::on(Disconnected left, CoreActions&) {
+  order.forget(left.connection);
+  forget(left.connection, left.session);
+  Session* session = tracker_of(left.session).find(left.session);
+  if (session != nullptr && session->connection == left.connection) session->connection.reset();
 }
 
 void Core::Impl::on(const Touches& touches, CoreActions&) {
   for (const Touches::Touch& touch : touches.touches) {
-    Session* session = sessions.find(touch.session);
+    SessionTracker& tracker = tracker_of(touch.session);
+    Session* session = tracker.find(touch.session);
     if (session == nullptr) continue;
-    sessions.touch(touch.session, *session, touch.at);
-    if (learns()) touched.insert_or_assign(touch.session, session->timeout_ms);
+    tracker.touch(touch.session, *session, touch.at);
+    if (learns() && &tracker == &sessions)
+      touched.insert_or_assign(touch.session, session->timeout_ms);
   }
+}
+
+// Whose link it is, where that is known, as " (server 2)".
+std::string Core::Impl::peer_of(zab::LinkId link) const {
+  const bool dialled = link.value % 2 == 1;
+  if (dialled) return concat(" (server ", replica.leader().value, ")");
+  if (const auto leadership = replica.leadership()) {
+    for (const auto& learner : leadership->learners) {
+      if (learner.link == link) return concat(" (server ", learner.sid.value, ")");
+    }
+  }
+  return "";
 }
 
 void Core::Impl::on(zab::Received received, CoreActions& actions) {
   if (const char* const fault = look_into(received.message)) {
     const std::string reason = concat("it sent ", fault);
     actions.notes.push_back(
-        {Note::Level::kError, concat("closing the link to the leader: ", reason)});
+        {Note::Level::kError, concat("closing quorum link ", received.link.value,
+                                     peer_of(received.link), ": ", reason)});
     actions.peers.emplace_back(zab::Close{received.link, reason});
     return replica.step(zab::LinkClosed{received.link}, now, zab_actions);
   }
@@ -319,7 +381,10 @@ void Core::Impl::compare_configurations(const zab::Notified& notified, CoreActio
 
 Millis Core::Impl::next_deadline() const {
   Millis next = started ? replica.next_deadline() : now;
-  if (!leads() || draining) return next;
+  if (draining) return next;
+  if (const auto due = read_only_due()) next = std::min(next, *due);
+  if (const auto expiry = locals.next_deadline()) next = std::min(next, *expiry);
+  if (!leads()) return next;
   if (orphans_due) return now;
   next = std::min(next, reaper.next_deadline());
   const std::optional<Millis> expiry = sessions.next_deadline();
@@ -383,10 +448,14 @@ void Core::Impl::begin_role(const zab::RoleChanged& changed, CoreActions& action
                                                           : serving_text(changed)});
   if (role == zab::Role::kLooking || is_alone()) return;
   load_sessions();
+  show_config();
+  orphans_due = role == zab::Role::kLeading;
+  if (serves()) actions.client.emplace_back(ServingChanged{true});
+}
+
+void Core::Impl::show_config() {
   const zab::Ensemble& ensemble = *replica.configurations().committed;
   tree.set_config(to_text(ensemble), ensemble.version, wall);
-  orphans_due = role == zab::Role::kLeading;
-  actions.client.emplace_back(ServingChanged{true});
 }
 
 // Nothing that is under way can be answered any more, and whoever waits for it is cut off.
@@ -404,6 +473,9 @@ void Core::Impl::end_role(CoreActions& actions) {
   connecting.clear();
   touched.clear();
   preparer.forget();
+  locals = SessionTracker(options.tick_time);
+  gone.clear();
+  gone_order.clear();
   actions.client.emplace_back(ServingChanged{false});
 }
 
@@ -455,6 +527,7 @@ void Core::Impl::note_session(const Txn& txn, CoreActions& actions) {
       actions.client.emplace_back(CloseConnection{*session->connection, "its session expired"});
     }
     sessions.remove(id);
+    if (leads() && has_local_sessions()) note_gone(id);
   }
 }
 
@@ -494,24 +567,25 @@ Zxid Core::Impl::zxid_before_held(ConnectionId connection) const {
 
 SessionReply Core::Impl::welcome(SessionId id, std::int32_t timeout_ms,
                                  ConnectionId connection) const {
-  return {connection, id, timeout_ms, session_password(id)};
+  return {connection, id, timeout_ms, session_password(id), reads_only};
 }
 
-void Core::Impl::attach(SessionId id, Session& session, const Attaching& client,
+void Core::Impl::attach(SessionTracker& tracker, SessionId id, const Attaching& client,
                         CoreActions& actions) {
+  Session& session = *tracker.find(id);
   if (session.connection && session.connection != client.connection) {
     actions.client.emplace_back(
         CloseConnection{*session.connection, "its session has attached elsewhere"});
   }
   session.connection = client.connection;
-  sessions.renew(id, session, negotiated(client.timeout_ms), now);
+  tracker.renew(id, session, negotiated(client.timeout_ms), now);
   actions.client.emplace_back(welcome(id, session.timeout_ms, client.connection));
 }
 
 // A clock that was set back must not give an id that is still in use.
 SessionId Core::Impl::new_session_id() {
   while (next_session == SessionId{} || next_session.value == kContainerOwner ||
-         sessions.find(next_session) != nullptr) {
+         sessions.contains(next_session) || is_local(next_session)) {
     ++next_session.value;
   }
   return SessionId{next_session.value++};

@@ -21,10 +21,15 @@ struct CoreOptions {
   zab::Membership membership;  // without an ensemble: stands alone
   Millis tick_time{3000};
   Millis session_timeout_min{6000}, session_timeout_max{60000};
-  bool enforce_quota = false;              // zookeeper.enforceQuota
-  bool reconfig_enabled = false;           // reconfigEnabled
-  bool standalone_enabled = true;          // standaloneEnabled: two voters stay at least
-  bool close_session_txn = true;           // closeSessionTxn.enabled: the list of paths in it
+  bool enforce_quota = false;      // zookeeper.enforceQuota
+  bool reconfig_enabled = false;   // reconfigEnabled
+  bool standalone_enabled = true;  // standaloneEnabled: two voters stay at least
+  bool close_session_txn = true;   // closeSessionTxn.enabled: the list of paths in it
+  // In an ensemble:
+  bool leader_serves = true;               // leaderServes: whether a leader has clients of its own
+  bool local_sessions = false;             // localSessionsEnabled
+  bool local_sessions_upgrading = false;   // localSessionsUpgradingEnabled
+  bool read_only = false;                  // readonlymode.enabled
   Millis container_check_interval{60000};  // znode.container.checkIntervalMs
   std::int64_t container_max_per_minute = 10000;  // znode.container.maxPerMinute
   Millis container_max_never_used{0};       // znode.container.maxNeverUsedIntervalMs; 0: never
@@ -43,7 +48,8 @@ struct CoreOptions {
 //
 // In an ensemble it serves clients only in between a RoleChanged of the engine that says so and the
 // next: leading, it prepares and decides itself; following or observing, it passes writes to the
-// leader and answers its own clients as their transactions come back.
+// leader and answers its own clients as their transactions come back. In read-only mode it also
+// serves, between two roles, those that want no more than to read.
 //
 // Thread: the core thread.
 class Core {
@@ -79,6 +85,10 @@ class Core {
 
   // The role that clients are served in; looking: none.
   zab::Role role() const;
+  // Without a quorum, it serves those that want no more than to read.
+  bool reads_only() const;
+  // Whether any clients are served.
+  bool serves() const;
   const zab::Replica& replica() const;
 
   // Of the transactions proposed since this server began to lead; -1: none.
@@ -96,6 +106,10 @@ class Core {
     std::optional<ConnectionId> connection;
   };
   std::vector<SessionLine> sessions() const;
+  // Those that only this server knows.
+  std::vector<SessionLine> local_sessions() const;
+  std::size_t local_session_count() const;
+  bool has_local_sessions() const;  // whether there can be any
   std::string describe() const;
 
  private:

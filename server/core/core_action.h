@@ -27,6 +27,7 @@ struct SessionReply {
   SessionId session;            // 0: refused
   std::int32_t timeout_ms = 0;  // negotiated; 0: refused
   std::array<std::uint8_t, 16> password{};
+  bool read_only = false;  // this server has no quorum, and answers reads alone
 };
 
 // Close without an answer: the session expired, or attached elsewhere.

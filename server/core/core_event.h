@@ -32,7 +32,8 @@ struct ConnectSession {
   ConnectionId connection;
   SessionId session;            // 0: a new one
   std::int32_t timeout_ms = 0;  // as asked for; the core clamps it
-  Bytes password;  // at most 16 bytes of what the client sent, for a session that exists
+  Bytes password;          // at most 16 bytes of what the client sent, for a session that exists
+  bool read_only = false;  // a server without a quorum will do
 };
 
 // The connection is gone; its session lives on until it expires.

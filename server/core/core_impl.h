@@ -24,17 +24,19 @@ namespace paddock::server {
 
 // What Core is made of: core.cc has the steps, the engine's actions, the roles and apply;
 // core_leader.cc what only a leader does; core_reconfig.cc its reconfigurations; core_learner.cc
-// what followers and observers do.
+// what followers and observers do; core_local.cc sessions that this server alone knows;
+// core_read_only.cc a server without a quorum.
 struct Core::Impl {
   // Leading: what is to be answered, and to whom, once a transaction is applied.
   struct Waiting {
     enum class Kind {
-      kWrite,     // a client's request: a reply
-      kClose,     // closeSession: a reply, then the connection goes
-      kNotAnOp,   // nothing a client may ask: a reply without a zxid, then the connection goes
-      kConnect,   // a new session
-      kExpiry,    // the session's time was over
-      kInternal,  // nobody waits here: a learner's request, or one of this server's own
+      kWrite,       // a client's request: a reply
+      kClose,       // closeSession: a reply, then the connection goes
+      kCloseLocal,  // of a local session: the same, with no transaction of its own
+      kNotAnOp,     // nothing a client may ask: a reply without a zxid, then the connection goes
+      kConnect,     // a new session
+      kExpiry,      // the session's time was over
+      kInternal,    // nobody waits here: a learner's request, or one of this server's own
     };
     Kind kind{};
     Zxid zxid;
@@ -47,14 +49,18 @@ struct Core::Impl {
   struct Forwarded {
     enum class Kind {
       kWrite,
-      kClose,    // closeSession
-      kRefused,  // never forwarded: Unimplemented
-      kNotAnOp,  // likewise, and the connection goes
+      kClose,       // closeSession
+      kCloseLocal,  // of a local session: never forwarded
+      kRefused,     // never forwarded: Unimplemented
+      kNotAnOp,     // likewise, and the connection goes
     };
     Kind kind{};
     ConnectionId connection;
     std::int32_t xid = 0;
     RequestNumber number;
+    ErrorCode refusal = ErrorCode::kOk;  // what is told where the leader has refused it
+
+    bool is_for_leader() const { return kind == Kind::kWrite || kind == Kind::kClose; }
   };
   struct OpenSync {
     ConnectionId connection;
@@ -68,8 +74,10 @@ struct Core::Impl {
   };
   // The oldest sync is answered.
   struct SyncDone {};
+  // No leader has been found for so long that readers are served without one.
+  struct ReadOnlyBegins {};
   // What the engine has decided, in its order: applied, or begun, by apply_committed().
-  using Decided = std::variant<zab::Txn, zab::RoleChanged, SyncDone>;
+  using Decided = std::variant<zab::Txn, zab::RoleChanged, SyncDone, ReadOnlyBegins>;
   using Session = SessionTracker::Session;
 
   Impl(CoreOptions given, DataTree& its_tree, zab::Durable durable, Millis now, WallMillis wall);
@@ -83,6 +91,7 @@ struct Core::Impl {
   void on(const Touches& touches, CoreActions& actions);
   void on(CheckpointWritten written, CoreActions&) { checkpointed = written.zxid; }
   void on(zab::Received received, CoreActions& actions);
+  std::string peer_of(zab::LinkId link) const;
   void on(zab::Notified notified, CoreActions& actions);
   void compare_configurations(const zab::Notified& notified, CoreActions& actions);
   template <typename EngineEvent>
@@ -101,6 +110,7 @@ struct Core::Impl {
   bool learns() const { return role == zab::Role::kFollowing || role == zab::Role::kObserving; }
   void begin_role(const zab::RoleChanged& changed, CoreActions& actions);
   void end_role(CoreActions& actions);
+  void show_config();
   void load_sessions();
 
   void apply(const zab::Txn& committed, bool want_changes, CoreActions& actions);
@@ -112,12 +122,17 @@ struct Core::Impl {
     order.add(number, std::move(reply), actions.client);
   }
   SessionReply welcome(SessionId id, std::int32_t timeout_ms, ConnectionId connection) const;
-  void attach(SessionId id, Session& session, const Attaching& client, CoreActions& actions);
+  SessionReply refusal(ConnectionId connection) const {
+    return {connection, SessionId{}, 0, {}, reads_only};
+  }
+  void attach(SessionTracker& tracker, SessionId id, const Attaching& client, CoreActions& actions);
+  SessionTracker& tracker_of(SessionId id) { return is_local(id) ? locals : sessions; }
   SessionId new_session_id();
   std::int32_t negotiated(std::int32_t timeout_ms) const;
 
   // --- core_leader.cc ---
-  void on_write(const ClientRequest& request, Session& session, CoreActions& actions);
+  void on_write(const ClientRequest& request, Session& session, ErrorCode ephemerals,
+                CoreActions& actions);
   void create_session(const ConnectSession& connect);
   void attach_again(const ConnectSession& connect, CoreActions& actions);
   void run_timers(CoreActions& actions);
@@ -127,6 +142,7 @@ struct Core::Impl {
   void on_learner(zab::LinkId link, const zab::Revalidate& asked, CoreActions& actions);
   void on_learner(zab::LinkId link, const zab::Ping& ping, CoreActions& actions);
   TxnBytes prepare_for_learner(zab::LinkId link, const zab::Request& request, Zxid zxid);
+  void propose_session(SessionId id, std::int32_t timeout_ms);
   void propose(TxnBytes bytes, Waiting waiting);
   void answer(const Waiting& waiting, const Txn& txn, CoreActions& actions);
   void note_warnings(CoreActions& actions);
@@ -138,20 +154,45 @@ struct Core::Impl {
   TxnBytes prepare(const WriteRequest& request, Zxid zxid);
 
   // --- core_learner.cc ---
-  void forward(ClientRequest& request, CoreActions& actions);
+  void forward(ClientRequest& request, ErrorCode ephemerals, CoreActions& actions);
   void forward_create_session(const ConnectSession& connect);
+  void send_create_session(SessionId id, std::int32_t timeout_ms);
   void ask_leader(const ConnectSession& connect, CoreActions& actions);
   void on_revalidated(zab::Revalidated answer, CoreActions& actions);
   void answer_ping(const zab::AnswerPing& ping, CoreActions& actions);
   void answer_forwarded(const Txn& txn, CoreActions& actions);
-  void answer_refused(const Forwarded& refused, CoreActions& actions);
+  void answer_here(const Forwarded& entry, CoreActions& actions);
   void forget(ConnectionId connection, SessionId session);
+
+  // --- core_local.cc ---
+  bool has_local_sessions() const { return options.local_sessions && !is_alone(); }
+  bool is_local(SessionId id) const { return locals.contains(id); }
+  void create_local_session(const ConnectSession& connect, CoreActions& actions);
+  void upgrade(SessionId id);
+  ErrorCode admit_ephemerals(const ClientRequest& request);
+  void close_local(const ClientRequest& request, CoreActions& actions);
+  void answer_close_local(ConnectionId connection, std::int32_t xid, RequestNumber number,
+                          CoreActions& actions);
+  void expire_locals(CoreActions& actions);
+  bool may_be_local_elsewhere(SessionId id) const;
+  void note_gone(SessionId id);
+
+  // --- core_read_only.cc ---
+  bool serves() const;
+  Millis read_only_grace() const;
+  std::optional<Millis> read_only_due() const;
+  void look_for_quorum(CoreActions& actions);
+  void begin_read_only(CoreActions& actions);
+  void end_read_only(CoreActions& actions);
+  void connect_read_only(const ConnectSession& connect, CoreActions& actions);
+  void refuse_write(const ClientRequest& request, CoreActions& actions);
 
   const CoreOptions options;
   DataTree& tree;
   zab::Replica replica;
   Preparer preparer;
-  SessionTracker sessions;
+  SessionTracker sessions;  // those that the ensemble has
+  SessionTracker locals;    // those that are this server's alone
   Reaper reaper;
   SessionId next_session;
   Zxid checkpointed;
@@ -162,6 +203,8 @@ struct Core::Impl {
   Zxid synchronized;  // before it a digest need not be right: see zab::RoleChanged
   bool started = false;
   bool draining = false;
+  std::optional<Millis> searching_since;  // it neither leads nor follows anybody
+  bool reads_only = false;
 
   zab::Actions zab_actions;
   std::vector<Decided> decided;
@@ -175,6 +218,9 @@ struct Core::Impl {
   std::deque<Waiting> waiting;          // by zxid; one for each outstanding transaction
   std::vector<zab::FromLearner> early;  // came before this server had begun to lead
   bool orphans_due = false;
+  // Where there are local sessions: sessions of the ensemble that ended, the oldest first.
+  boost::unordered_flat_set<SessionId> gone;
+  std::deque<SessionId> gone_order;
   ProposalBytes proposal_bytes;
   std::vector<std::string> to_reap;
   std::optional<Millis> last_warning;

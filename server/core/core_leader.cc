@@ -29,7 +29,8 @@ std::optional<std::int32_t> timeout_in(const zab::Request& request) {
 
 // --- this server's own clients ---
 
-void Core::Impl::on_write(const ClientRequest& request, Session& session, CoreActions& actions) {
+void Core::Impl::on_write(const ClientRequest& request, Session& session, ErrorCode ephemerals,
+                          CoreActions& actions) {
   if (replica.is_exhausted()) return;  // the role ends with the next tick
   const Zxid zxid = replica.next_zxid();
   Waiting answer{Waiting::Kind::kWrite, zxid,        request.connection, request.session,
@@ -45,7 +46,9 @@ void Core::Impl::on_write(const ClientRequest& request, Session& session, CoreAc
   } else {
     const bool is_op = is_client_op(request.header.op) && is_write(request.header.op);
     if (!is_op) answer.kind = Waiting::Kind::kNotAnOp;
-    bytes = prepare({request.session, request.header, request.record(), *request.credentials}, zxid);
+    bytes = prepare(
+        {request.session, request.header, request.record(), *request.credentials, ephemerals},
+        zxid);
     note_warnings(actions);
   }
   propose(std::move(bytes), answer);
@@ -66,11 +69,19 @@ void Core::Impl::create_session(const ConnectSession& connect) {
 void Core::Impl::attach_again(const ConnectSession& connect, CoreActions& actions) {
   Session* session = sessions.find(connect.session);
   if (session == nullptr || session->closing) {
-    actions.client.emplace_back(SessionReply{connect.connection, SessionId{}, 0, {}});
+    actions.client.emplace_back(refusal(connect.connection));
     return;
   }
   session->owner = kThisServer;
-  attach(connect.session, *session, {connect.connection, connect.timeout_ms}, actions);
+  attach(sessions, connect.session, {connect.connection, connect.timeout_ms}, actions);
+}
+
+// Of a session that is tracked already.
+void Core::Impl::propose_session(SessionId id, std::int32_t timeout_ms) {
+  if (replica.is_exhausted()) return;
+  const Zxid zxid = replica.next_zxid();
+  propose(preparer.create_session(id, timeout_ms, zxid, wall),
+          {Waiting::Kind::kInternal, zxid, {}, id, 0});
 }
 
 // --- time ---
@@ -151,6 +162,16 @@ TxnBytes Core::Impl::prepare_for_learner(zab::LinkId link, const zab::Request& r
     session->owner = link;
     return preparer.create_session(request.session, *timeout_ms, zxid, wall);
   }
+  static const std::vector<Id> kNobody;
+  WriteRequest write{request.session,
+                     {request.cxid, op},
+                     *request.body,
+                     request.authinfo ? *request.authinfo : kNobody};
+  if (session == nullptr && op != OpCode::kCloseSession &&
+      may_be_local_elsewhere(request.session)) {
+    write.ephemerals = ErrorCode::kSessionExpired;
+    return prepare(write, zxid);
+  }
   if (session == nullptr || session->closing) return refuse(ErrorCode::kSessionExpired);
   sessions.touch(request.session, *session, now);
   if (op == OpCode::kCloseSession) {
@@ -159,12 +180,7 @@ TxnBytes Core::Impl::prepare_for_learner(zab::LinkId link, const zab::Request& r
   }
   if (!session->owner) session->owner = link;
   if (session->owner != link) return refuse(ErrorCode::kSessionMoved);
-  static const std::vector<Id> kNobody;
-  return prepare({request.session,
-                  {request.cxid, op},
-                  *request.body,
-                  request.authinfo ? *request.authinfo : kNobody},
-                 zxid);
+  return prepare(write, zxid);
 }
 
 void Core::Impl::on_learner(zab::LinkId link, const zab::Revalidate& asked, CoreActions& actions) {
@@ -222,6 +238,8 @@ void Core::Impl::answer(const Waiting& next, const Txn& txn, CoreActions& action
       if (session != nullptr && session->connection == next.connection) session->connection.reset();
       return reply(next.number, std::move(answer), actions);
     }
+    case Waiting::Kind::kCloseLocal:
+      return answer_close_local(next.connection, next.xid, next.number, actions);
     case Waiting::Kind::kNotAnOp: {
       Reply answer = begin_reply(next.connection, true);
       append_reply({next.xid, Zxid{-1}, ErrorCode::kUnimplemented}, {}, answer.frame);

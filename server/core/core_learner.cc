@@ -25,22 +25,21 @@ std::shared_ptr<const Bytes> shared(Bytes bytes) {
 // The leader answers each with a transaction, one session's in order. What it may not be asked is
 // answered here, behind what the session has asked before. (Before 3.8.5 a Java leader logs a lone
 // check as a transaction that nobody can read: ZOOKEEPER-2623.)
-void Core::Impl::forward(ClientRequest& request, CoreActions& actions) {
+void Core::Impl::forward(ClientRequest& request, ErrorCode ephemerals, CoreActions& actions) {
   const OpCode op = request.header.op;
   const bool is_op = is_client_op(op) && (is_write(op) || op == OpCode::kSync);
-  Forwarded entry{Forwarded::Kind::kWrite, request.connection, request.header.xid, last_request};
+  Forwarded entry{Forwarded::Kind::kWrite, request.connection, request.header.xid, last_request,
+                  ephemerals};
   if (!is_op) entry.kind = Forwarded::Kind::kNotAnOp;
   if (op == OpCode::kCheck) entry.kind = Forwarded::Kind::kRefused;
   if (op == OpCode::kCloseSession) entry.kind = Forwarded::Kind::kClose;
-  const bool is_local =
-      entry.kind == Forwarded::Kind::kRefused || entry.kind == Forwarded::Kind::kNotAnOp;
   if (op != OpCode::kSync) {
     std::deque<Forwarded>& queue = forwarded[request.session];
-    if (is_local && queue.empty()) return answer_refused(entry, actions);
+    if (!entry.is_for_leader() && queue.empty()) return answer_here(entry, actions);
     queue.push_back(entry);
     ++forwarded_count;
   }
-  if (is_local) return;
+  if (!entry.is_for_leader()) return;
   const ByteView record = request.record();
   zab::Request message{.session = request.session,
                        .cxid = request.header.xid,
@@ -76,6 +75,9 @@ void Core::Impl::answer_forwarded(const Txn& txn, CoreActions& actions) {
   const auto* error = std::get_if<ErrorTxn>(&txn.body);
   if (error != nullptr && error->error == ErrorCode::kSessionMoved) {
     actions.client.emplace_back(CloseConnection{next.connection, "its session has moved"});
+  } else if (error != nullptr && next.refusal != ErrorCode::kOk) {
+    append_reply({next.xid, txn.header.zxid, next.refusal}, {}, answer.frame);
+    reply(next.number, std::move(answer), actions);
   } else {
     append_write_reply(next.xid, txn, applied, answer.frame);
     reply(next.number, std::move(answer), actions);
@@ -85,19 +87,22 @@ void Core::Impl::answer_forwarded(const Txn& txn, CoreActions& actions) {
       session->connection == next.connection) {
     session->connection.reset();  // it closes with its reply
   }
-  for (; !queue.empty() && (queue.front().kind == Forwarded::Kind::kRefused ||
-                            queue.front().kind == Forwarded::Kind::kNotAnOp);
-       queue.pop_front(), --forwarded_count) {
-    answer_refused(queue.front(), actions);
+  for (; !queue.empty() && !queue.front().is_for_leader(); queue.pop_front(), --forwarded_count) {
+    answer_here(queue.front(), actions);
   }
+  session = tracker_of(id).find(id);
+  if (queue.empty() && (session == nullptr || !session->connection)) forwarded.erase(found);
 }
 
-void Core::Impl::answer_refused(const Forwarded& refused, CoreActions& actions) {
-  const bool close = refused.kind == Forwarded::Kind::kNotAnOp;
-  Reply answer = begin_reply(refused.connection, close);
-  append_reply({refused.xid, close ? Zxid{-1} : tree.last_zxid(), ErrorCode::kUnimplemented}, {},
+void Core::Impl::answer_here(const Forwarded& entry, CoreActions& actions) {
+  if (entry.kind == Forwarded::Kind::kCloseLocal) {
+    return answer_close_local(entry.connection, entry.xid, entry.number, actions);
+  }
+  const bool close = entry.kind == Forwarded::Kind::kNotAnOp;
+  Reply answer = begin_reply(entry.connection, close);
+  append_reply({entry.xid, close ? Zxid{-1} : tree.last_zxid(), ErrorCode::kUnimplemented}, {},
                answer.frame);
-  reply(refused.number, std::move(answer), actions);
+  reply(entry.number, std::move(answer), actions);
 }
 
 // --- sessions ---
@@ -107,6 +112,10 @@ void Core::Impl::forward_create_session(const ConnectSession& connect) {
   const std::int32_t timeout_ms = negotiated(connect.timeout_ms);
   creating.emplace(id, Attaching{connect.connection, timeout_ms});
   connecting.insert(connect.connection);
+  send_create_session(id, timeout_ms);
+}
+
+void Core::Impl::send_create_session(SessionId id, std::int32_t timeout_ms) {
   Bytes body;
   JuteWriter(body).write_int(timeout_ms);
   zab::Request message{.session = id,
@@ -140,12 +149,11 @@ void Core::Impl::on_revalidated(zab::Revalidated answer, CoreActions& actions) {
   attaching.erase(found);
   if (connecting.erase(client.connection) == 0) return;  // its connection is gone
   if (!answer.valid) {
-    actions.client.emplace_back(SessionReply{client.connection, SessionId{}, 0, {}});
+    actions.client.emplace_back(refusal(client.connection));
     return;
   }
-  Session* session = sessions.find(answer.session);
-  if (session == nullptr) session = &sessions.add(answer.session, client.timeout_ms, now);
-  attach(answer.session, *session, client, actions);
+  if (!sessions.contains(answer.session)) sessions.add(answer.session, client.timeout_ms, now);
+  attach(sessions, answer.session, client, actions);
 }
 
 void Core::Impl::answer_ping(const zab::AnswerPing& ping, CoreActions& actions) {

@@ -30,6 +30,7 @@ class SessionTracker {
 
   explicit SessionTracker(Millis tick) : expiry_(tick) {}
 
+  bool contains(SessionId id) const { return sessions_.contains(id); }
   // Nullptr: there is none. Valid until add() or remove().
   Session* find(SessionId id);
   // There is none of that id.

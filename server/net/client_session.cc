@@ -210,7 +210,8 @@ void ClientSession::handshake(ByteView frame) {
   ConnectSession connect{.connection = id_,
                          .session = asked->session,
                          .timeout_ms = asked->timeout_ms,
-                         .password = {}};
+                         .password = {},
+                         .read_only = asked->read_only};
   // Another length cannot be right, and is not worth carrying.
   if (asked->password && asked->password->size() == kPasswordBytes) {
     connect.password.assign(asked->password->begin(), asked->password->end());
@@ -229,7 +230,8 @@ void ClientSession::on_session_reply(const SessionReply& reply) {
   write(writer, ConnectResponse{.timeout_ms = reply.timeout_ms,
                                 .session = reply.session,
                                 .password = reply.password,
-                                .has_read_only = has_read_only_});
+                                .has_read_only = has_read_only_,
+                                .read_only = reply.read_only});
   writer.patch_int(length_at, static_cast<std::int32_t>(writer.size() - length_at - 4));
   ++statistics_.sent;
   statistics_.last_zxid = host_.last_zxid();

@@ -59,14 +59,17 @@ std::string sequential_name(std::string_view path, std::int32_t create_counter) 
   return name;
 }
 
+bool asks_for_ephemeral(OpCode op, const CreateRequest& request) {
+  const CreateMode mode{request.flags};
+  return (op == OpCode::kCreate || op == OpCode::kCreate2) &&
+         (mode == CreateMode::kEphemeral || mode == CreateMode::kEphemeralSequential);
+}
+
 CreateTxn create_txn(OpCode op, const CreateRequest& request, std::string_view path, AclBytes acl,
                      std::int32_t parent_cversion) {
   CreateTxn txn{.path = path, .data = request.data, .acl = acl, .parent_cversion = parent_cversion};
-  const CreateMode mode{request.flags};
   if (op == OpCode::kCreateTtl) txn.ttl_ms = request.ttl_ms;
-  if (op == OpCode::kCreate || op == OpCode::kCreate2) {
-    txn.ephemeral = mode == CreateMode::kEphemeral || mode == CreateMode::kEphemeralSequential;
-  }
+  txn.ephemeral = asks_for_ephemeral(op, request);
   return txn;
 }
 
@@ -81,6 +84,20 @@ std::int64_t owner_of(OpCode op, const CreateTxn& txn, SessionId session) {
 constexpr std::size_t kCloseSessionOverhead = 64;
 
 }  // namespace
+
+bool makes_ephemerals(OpCode op, ByteView record) {
+  JuteReader reader(record);
+  if (op == OpCode::kCreate || op == OpCode::kCreate2) {
+    const auto request = read_create_request(reader, false);
+    return request && asks_for_ephemeral(op, *request);
+  }
+  if (op != OpCode::kMulti) return false;
+  const Result<MultiRequest> request = read_multi_request(reader);
+  return request && std::ranges::any_of(request->ops, [](const MultiOp& one) {
+           const auto* create = std::get_if<CreateRequest>(&one.request);
+           return create != nullptr && asks_for_ephemeral(one.op, *create);
+         });
+}
 
 Preparer::Preparer(const DataTree& tree, PrepareOptions options)
     : tree_(tree), options_(std::move(options)), pending_(tree) {}
@@ -177,7 +194,7 @@ TxnBytes Preparer::fail(ErrorCode error) {
 }
 
 ErrorCode Preparer::single(const WriteRequest& request, OpTxn& txn) {
-  const Caller caller{request.session, request.credentials};
+  const Caller caller{request.session, request.credentials, request.ephemerals};
   const OpCode op = request.header.op;
   JuteReader reader(request.record);
   switch (op) {
@@ -223,7 +240,7 @@ TxnBytes Preparer::multi(const WriteRequest& request) {
   if (!record || record->kind == MultiRequest::Kind::kReads) {
     return fail(ErrorCode::kMarshallingError);
   }
-  const Caller caller{request.session, request.credentials};
+  const Caller caller{request.session, request.credentials, request.ephemerals};
   MultiTxn body;
   body.ops.reserve(record->ops.size());
   for (const MultiOp& op : record->ops) {
@@ -256,6 +273,9 @@ ErrorCode Preparer::multi_op(const Caller& caller, const MultiOp& op, OpTxn& txn
 ErrorCode Preparer::create(const Caller& caller, OpCode op, const CreateRequest& request,
                            OpTxn& txn) {
   if (const ErrorCode error = check_flags(op, request); error != ErrorCode::kOk) return error;
+  if (caller.ephemerals != ErrorCode::kOk && asks_for_ephemeral(op, request)) {
+    return caller.ephemerals;
+  }
   if (!request.path) return ErrorCode::kMarshallingError;
   if (!has_slash_and_no_nul(*request.path)) return ErrorCode::kBadArguments;
   AclBytes acl;

@@ -32,7 +32,12 @@ struct WriteRequest {
   RequestHeader header;
   ByteView record;
   const Credentials& credentials;
+  ErrorCode ephemerals = ErrorCode::kOk;  // what creating one is refused with
 };
+
+// Whether it asks for an ephemeral node, maybe in a multi: only a session that all servers know may
+// have one. Source: ZooKeeper 3.8, QuorumZooKeeperServer.checkUpgradeSession.
+bool makes_ephemerals(OpCode op, ByteView record);
 
 // An encoded transaction: shared by the log, the peers and apply.
 using TxnBytes = std::shared_ptr<const Bytes>;
@@ -79,6 +84,7 @@ class Preparer {
   struct Caller {
     SessionId session;
     const Credentials& credentials;
+    ErrorCode ephemerals = ErrorCode::kOk;
   };
 
   void begin(SessionId session, std::int32_t xid, Zxid zxid, WallMillis time);

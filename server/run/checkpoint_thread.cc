@@ -22,6 +22,7 @@ constexpr std::chrono::milliseconds kSparePause{3};
 constexpr std::chrono::milliseconds kSpareInterval{1000};
 // How soon it is looked whether the log has come as far as what is to be written.
 constexpr std::chrono::milliseconds kLoggedInterval{2};
+using Clock = std::chrono::steady_clock;
 }  // namespace
 
 CheckpointThread::CheckpointThread(Env& env, const Options& options,
@@ -107,13 +108,16 @@ void CheckpointThread::tree_replaced() {
   --trees_due_;
 }
 
+// The spare has its own time: where checkpoints are due without end, the log still needs one.
 void CheckpointThread::run() {
-  bool more_spare = true;
+  auto spare_due = Clock::now() + kSparePause;
   std::unique_lock lock(mutex_);
   for (;;) {
-    const auto pause = more_spare ? kSparePause : kSpareInterval;
-    changed_.wait_for(lock, pause, [this] { return (waiting_ && !replacing_) || stopping_; });
-    if (replacing_) continue;
+    changed_.wait_until(lock, spare_due, [this] { return (waiting_ && !replacing_) || stopping_; });
+    if (replacing_) {
+      spare_due = Clock::now() + kSparePause;
+      continue;
+    }
     if (!waiting_ && stopping_) return;
     if (waiting_) {
       Dirty dirty = *std::exchange(waiting_, std::nullopt);
@@ -123,9 +127,10 @@ void CheckpointThread::run() {
       lock.lock();
       busy_ = false;
       changed_.notify_all();
-    } else {
+    }
+    if (Clock::now() >= spare_due) {
       lock.unlock();
-      more_spare = prepare_spare();
+      spare_due = Clock::now() + (prepare_spare() ? kSparePause : kSpareInterval);
       lock.lock();
     }
   }
@@ -144,7 +149,6 @@ void CheckpointThread::write_when_logged(Dirty dirty) {
 }
 
 void CheckpointThread::write(Dirty dirty) {
-  using Clock = std::chrono::steady_clock;
   const Zxid zxid = dirty.zxid;
   const std::size_t nodes = dirty.nodes.size();
   const std::size_t bytes = dirty.bytes;

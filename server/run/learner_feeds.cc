@@ -39,12 +39,17 @@ class LearnerFeeds::Pool {
   struct Job {
     enum class State { kQueued, kMaking, kWaitsForLog, kFull, kEnded };
 
-    Job(zab::LinkId the_link, Kind the_kind, std::unique_ptr<FeedMaker> the_maker,
-        LogPins::Pin the_pin)
-        : link(the_link), kind(the_kind), maker(std::move(the_maker)), pin(std::move(the_pin)) {}
+    Job(zab::LinkId the_link, Kind the_kind, Learner the_learner,
+        std::unique_ptr<FeedMaker> the_maker, LogPins::Pin the_pin)
+        : link(the_link),
+          kind(the_kind),
+          may_wait(the_learner == Learner::kObserver),
+          maker(std::move(the_maker)),
+          pin(std::move(the_pin)) {}
 
     const zab::LinkId link;
     const Kind kind;
+    const bool may_wait;               // for others of its kind to end
     std::unique_ptr<FeedMaker> maker;  // of whoever made `state` kMaking
     LogPins::Pin pin;
 
@@ -142,11 +147,11 @@ Result<LearnerFeeds::Pool::Taken> LearnerFeeds::Pool::take(const JobRef& job) {
   return taken;
 }
 
-// The first one whose kind is not at its limit, or null.
+// The first one that need not wait for its kind's limit, or null.
 LearnerFeeds::Pool::JobRef LearnerFeeds::Pool::next_job() {
   for (auto at = queue_.begin(); at != queue_.end(); ++at) {
     Job& job = **at;
-    if (!job.begun && begun(job.kind) >= limit(job.kind)) continue;
+    if (!job.begun && job.may_wait && begun(job.kind) >= limit(job.kind)) continue;
     if (!std::exchange(job.begun, true)) ++begun(job.kind);
     JobRef found = std::move(*at);
     queue_.erase(at);
@@ -284,19 +289,21 @@ LearnerFeeds::~LearnerFeeds() {
   pool_->stop();
 }
 
-Result<LearnerFeeds::SnapshotStart> LearnerFeeds::snapshot(zab::LinkId link) {
+Result<LearnerFeeds::SnapshotStart> LearnerFeeds::snapshot(zab::LinkId link, Learner learner) {
   PADDOCK_TRY(std::unique_ptr<CheckpointView> view, checkpoints_.open_view());
   const Zxid zxid = view->zxid();
-  auto job = std::make_shared<Pool::Job>(link, Kind::kSnapshot,
+  auto job = std::make_shared<Pool::Job>(link, Kind::kSnapshot, learner,
                                          std::make_unique<SnapshotMaker>(std::move(view)),
                                          checkpoints_.pins().pin(zxid));
   return SnapshotStart{zxid, std::make_unique<StateFeed>(pool_, std::move(job))};
 }
 
-std::unique_ptr<HistoryFeed> LearnerFeeds::history(zab::LinkId link, Zxid after, Zxid upto) {
-  auto job = std::make_shared<Pool::Job>(
-      link, Kind::kHistory, std::make_unique<HistoryMaker>(env_, options_, log_, after, upto),
-      checkpoints_.pins().pin(after));
+std::unique_ptr<HistoryFeed> LearnerFeeds::history(zab::LinkId link, Zxid after, Zxid upto,
+                                                   Learner learner) {
+  auto job =
+      std::make_shared<Pool::Job>(link, Kind::kHistory, learner,
+                                  std::make_unique<HistoryMaker>(env_, options_, log_, after, upto),
+                                  checkpoints_.pins().pin(after));
   return std::make_unique<LogFeed>(pool_, std::move(job));
 }
 

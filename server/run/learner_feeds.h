@@ -26,7 +26,8 @@ namespace paddock::server {
 class LearnerFeeds {
  public:
   struct Limits {
-    std::size_t snapshots = 10;   // zookeeper.leader.maxConcurrentSnapSyncs; more wait
+    // More of them wait, but for voters, which do not (and count all the same).
+    std::size_t snapshots = 10;   // zookeeper.leader.maxConcurrentSnapSyncs
     std::size_t histories = 100;  // zookeeper.leader.maxConcurrentDiffSyncs
     std::size_t threads = 2;
   };
@@ -39,16 +40,19 @@ class LearnerFeeds {
   // Feeds that are still there give an Error from now on, and `ready` is not called any more.
   ~LearnerFeeds();
 
+  enum class Learner { kVoter, kObserver };
+
   // The state of the newest checkpoint, as it is now. Code::kNotFound if there is none yet: the
   // caller sees to one first.
   struct SnapshotStart {
     Zxid zxid;  // of the SNAP packet; history goes on behind it
     std::unique_ptr<SnapshotFeed> feed;
   };
-  Result<SnapshotStart> snapshot(zab::LinkId link);
+  Result<SnapshotStart> snapshot(zab::LinkId link, Learner learner = Learner::kVoter);
 
   // (after, upto], as soon as it is in the log on this disk.
-  std::unique_ptr<HistoryFeed> history(zab::LinkId link, Zxid after, Zxid upto);
+  std::unique_ptr<HistoryFeed> history(zab::LinkId link, Zxid after, Zxid upto,
+                                       Learner learner = Learner::kVoter);
 
  private:
   class Pool;

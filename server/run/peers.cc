@@ -91,7 +91,8 @@ Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, cons
                  if (quorum_) quorum_->resume(link);
                });
              },
-             {.snapshots = static_cast<std::size_t>(options.snapshots_at_once)}) {
+             {.snapshots = static_cast<std::size_t>(options.snapshots_at_once),
+              .histories = static_cast<std::size_t>(options.histories_at_once)}) {
   PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
   self_ = *options_.member();
 }
@@ -171,6 +172,7 @@ void Peers::carry_out(zab::Connect& connect) {
 
 void Peers::carry_out(zab::Close& close) {
   if (snapshot_.link == close.link) snapshot_ = {};
+  learners_.erase(close.link);
   quorum_->close(close.link, close.reason);
 }
 
@@ -184,11 +186,13 @@ void Peers::carry_out(zab::Send& send) {
 }
 
 void Peers::carry_out(zab::SendHistory& history) {
-  quorum_->send_history(history.link, feeds_.history(history.link, history.after, history.upto));
+  quorum_->send_history(history.link, feeds_.history(history.link, history.after, history.upto,
+                                                     kind_of(history.link)));
 }
 
 void Peers::carry_out(zab::SendSnapshot& snapshot) {
-  Result<LearnerFeeds::SnapshotStart> start = feeds_.snapshot(snapshot.link);
+  Result<LearnerFeeds::SnapshotStart> start =
+      feeds_.snapshot(snapshot.link, kind_of(snapshot.link));
   if (!start) {
     LOG(ERROR) << "cannot send a snapshot: " << start.error().message;
     quorum_->close(snapshot.link, "no snapshot can be sent");
@@ -223,9 +227,19 @@ void Peers::carry_out(zab::ConfigurationsChanged& changed) {
 
 void Peers::log_sync(zab::LinkId link, std::string_view how, Zxid zxid) const {
   const std::optional<LinkStatus> status = quorum_->link(link);
-  LOG(INFO) << "synchronizing the learner of quorum link " << link.value << ", "
-            << (status ? status->remote : "gone") << ": " << how << " zxid=0x"
-            << hex(static_cast<std::uint64_t>(zxid.value));
+  const auto learner = learners_.find(link);
+  const bool is_named = learner != learners_.end() && learner->second.sid;
+  LOG(INFO) << "synchronizing "
+            << (is_named ? concat("server ", learner->second.sid->value) : "an observer without id")
+            << " by quorum link " << link.value << ", " << (status ? status->remote : "gone")
+            << ": " << how << " zxid=0x" << hex(static_cast<std::uint64_t>(zxid.value));
+}
+
+// By the packet that it came with, as in ZooKeeper.
+LearnerFeeds::Learner Peers::kind_of(zab::LinkId link) const {
+  const auto learner = learners_.find(link);
+  const bool observer = learner != learners_.end() && learner->second.observer;
+  return observer ? LearnerFeeds::Learner::kObserver : LearnerFeeds::Learner::kVoter;
 }
 
 // --- in ---
@@ -249,11 +263,15 @@ void Peers::on_closed(zab::LinkId link, const std::string& why) {
                  << "; nothing of it is kept, and it will be asked for again";
     snapshot_ = {};
   }
+  learners_.erase(link);
   inbox_.emplace_back(zab::LinkClosed{link});
 }
 
 void Peers::on_received(zab::LinkId link, std::span<zab::Message> messages) {
   for (zab::Message& message : messages) {
+    if (const auto* info = std::get_if<zab::LearnerInfo>(&message)) {
+      learners_.insert_or_assign(link, *info);
+    }
     inbox_.emplace_back(zab::Received{link, std::move(message)});
   }
 }

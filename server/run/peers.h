@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -86,6 +87,7 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   void carry_out(zab::ConfigurationsChanged& changed);
   Result<void> listen(const zab::Member& self);
   void log_sync(zab::LinkId link, std::string_view how, Zxid zxid) const;
+  LearnerFeeds::Learner kind_of(zab::LinkId link) const;
 
   const EnsembleOptions options_;
   const std::uint32_t field_bytes_max_;  // of a snapshot that comes in
@@ -108,6 +110,7 @@ class Peers final : private ElectionEvents, private QuorumEvents {
     std::unique_ptr<TreeSink> sink;
   };
   Incoming snapshot_;
+  std::map<zab::LinkId, zab::LearnerInfo> learners_;  // as each link's first message has it
   LearnerFeeds feeds_;
 };
 

@@ -65,9 +65,10 @@ DirectorySizes directory_sizes(const StorageOptions& storage) {
           .log_bytes = bytes_in(log_folder(storage))};
 }
 
-ServerMode mode_of(zab::Role role, const EnsembleOptions& ensemble) {
+ServerMode mode_of(const Core& core, const EnsembleOptions& ensemble) {
   if (ensemble.ensemble == nullptr) return ServerMode::kStandalone;
-  switch (role) {
+  if (core.reads_only()) return ServerMode::kReadOnly;
+  switch (core.role()) {
     case zab::Role::kLeading:
       return ServerMode::kLeader;
     case zab::Role::kObserving:
@@ -77,6 +78,13 @@ ServerMode mode_of(zab::Role role, const EnsembleOptions& ensemble) {
       break;
   }
   return ServerMode::kFollower;
+}
+
+// A leader has begun its epoch before the first transaction of it.
+Zxid shown_zxid(const Core& core, const DataTree& tree) {
+  const bool leads = core.role() == zab::Role::kLeading;
+  return leads ? std::max(tree.last_zxid(), Zxid::make(core.replica().current_epoch(), 0))
+               : tree.last_zxid();
 }
 
 WallMillis wall_of(Millis when, const ServerStatus& status) {
@@ -159,21 +167,26 @@ void StatusCollector::fill_common(ServerStatus& status, StatusParts parts) const
 void StatusCollector::fill_from_core(ServerStatus& status, StatusParts parts,
                                      const Core& core) const {
   const DataTree& tree = shared_.tree;  // this is the core thread: nobody else changes it
-  status.serving = core.role() != zab::Role::kLooking;
-  status.mode = mode_of(core.role(), options_.ensemble);
-  if (status.serving && options_.ensemble.ensemble != nullptr) {
+  status.serving = core.serves();
+  status.mode = mode_of(core, options_.ensemble);
+  if (core.role() != zab::Role::kLooking && options_.ensemble.ensemble != nullptr) {
     status.ensemble = ensemble_status(core, status.now);
   }
   status.outstanding = static_cast<std::int64_t>(core.outstanding());
-  status.last_zxid = tree.last_zxid();
+  status.last_zxid = shown_zxid(core, tree);
   status.node_count = static_cast<std::int64_t>(tree.node_count());
   status.ephemerals_count = static_cast<std::int64_t>(tree.ephemerals_count());
   status.approximate_data_size = tree.approximate_data_size();
   status.global_sessions = static_cast<std::int64_t>(tree.session_count());
+  status.local_sessions = static_cast<std::int64_t>(core.local_session_count());
+  status.has_local_sessions = core.has_local_sessions();
   if (parts.sessions) {
-    for (const Core::SessionLine& line : core.sessions()) {
-      status.sessions.push_back({line.session, wall_of(line.expires, status)});
-    }
+    const auto status_of = [&](const Core::SessionLine& line) {
+      return SessionStatus{line.session, wall_of(line.expires, status), line.timeout_ms};
+    };
+    std::ranges::transform(core.sessions(), std::back_inserter(status.sessions), status_of);
+    std::ranges::transform(core.local_sessions(), std::back_inserter(status.local_session_lines),
+                           status_of);
     for (const SessionId session : tree.sessions_with_ephemerals()) {
       status.ephemerals.push_back({session, tree.ephemerals_of(session)});
     }

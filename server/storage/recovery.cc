@@ -8,6 +8,7 @@
 #include "server/storage/load_state.h"
 #include "server/storage/log_history.h"
 #include "server/storage/overlay_env.h"
+#include "server/storage/rewind.h"
 #include "server/storage/snapshot_file.h"
 #include "server/storage/txn_log_reader.h"
 
@@ -269,6 +270,26 @@ Recovered Recovery::result() {
   return std::move(found_);
 }
 
+// In memory alone, as a leader's TRUNC would.
+Result<void> go_back(RecoveredView& view, const StorageOptions& options,
+                     const TreeOptions& tree_options, Zxid upto) {
+  Recovered& state = view.state;
+  const zab::History& history = state.durable.history;
+  if (upto < state.checkpoint_zxid || !history.contains(upto)) {
+    return Error{Code::kInvalid,
+                 concat("there is no state of zxid 0x", hex(upto), " in ", options.data_dir,
+                        ": it can be that of any transaction from 0x", hex(state.checkpoint_zxid),
+                        " to 0x", hex(history.last()))};
+  }
+  const std::optional<Zxid> checkpoint =
+      state.checkpoint_zxid > Zxid{} ? std::optional(state.checkpoint_zxid) : std::nullopt;
+  PADDOCK_TRY_DO(truncate_history(*view.overlay, options, checkpoint, *state.log, upto));
+  PADDOCK_TRY(LoadedState rewound,
+              load_rewound(*view.overlay, options, tree_options, *state.checkpoint, upto));
+  state.tree = std::move(rewound.tree);
+  return {};
+}
+
 }  // namespace
 
 std::string snapshot_folder(const StorageOptions& options) {
@@ -298,21 +319,23 @@ Result<RecoveredView> recover_read_only(Env& env, const StorageOptions& options,
   return RecoveredView{std::move(overlay), std::move(state)};
 }
 
-Result<Zxid> export_snapshot(Env& env, const StorageOptions& options,
-                             const TreeOptions& tree_options, const std::string& out) {
-  PADDOCK_TRY(const RecoveredView view, recover_read_only(env, options, tree_options));
-  if (view.state.fresh) {
+Result<Exported> export_snapshot(Env& env, const StorageOptions& options,
+                                 const TreeOptions& tree_options, const std::string& out,
+                                 std::optional<Zxid> upto) {
+  PADDOCK_TRY(RecoveredView view, recover_read_only(env, options, tree_options));
+  Recovered& state = view.state;
+  if (state.fresh) {
     return Error{Code::kNotFound, concat(options.data_dir, " holds no data to export")};
   }
-  const Zxid zxid = view.state.durable.history.last();
+  const Zxid last = state.durable.history.last();
+  const bool is_member = env.exists(concat(snapshot_folder(options), "/", kCurrentEpochFile));
+  const bool has_checkpoint = state.checkpoint_zxid > Zxid{};
+  const Zxid zxid = upto ? *upto : is_member && has_checkpoint ? state.checkpoint_zxid : last;
+  if (zxid != last) PADDOCK_TRY_DO(go_back(view, options, tree_options, zxid));
   const bool is_folder = env.list(out).ok();
   const std::string path = is_folder ? concat(out, "/", snapshot_file_name(zxid)) : out;
-  PADDOCK_TRY_DO(write_snapshot(env, path, *view.state.tree));
-  return zxid;
-}
-
-Result<Zxid> export_snapshot(Env& env, const StorageOptions& options, const std::string& out) {
-  return export_snapshot(env, options, TreeOptions{}, out);
+  PADDOCK_TRY_DO(write_snapshot(env, path, *state.tree));
+  return Exported{zxid, last, !is_member || (has_checkpoint && zxid == state.checkpoint_zxid)};
 }
 
 }  // namespace paddock::server

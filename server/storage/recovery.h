@@ -52,10 +52,19 @@ Result<RecoveredView> recover_read_only(Env& env, const StorageOptions& options,
                                         const TreeOptions& tree_options);
 
 // The state of a stopped server as a ZooKeeper snapshot. `out` is the file, or a folder that is
-// there, and gets `snapshot.<zxid>`. Nothing else on disk changes. Gives the snapshot's zxid.
-Result<Zxid> export_snapshot(Env& env, const StorageOptions& options,
-                             const TreeOptions& tree_options, const std::string& out);
-Result<Zxid> export_snapshot(Env& env, const StorageOptions& options, const std::string& out);
+// there, and gets `snapshot.<zxid>`. Nothing else on disk changes.
+//
+// Of a member of an ensemble it is the state of the last checkpoint, unless `upto` says otherwise:
+// whether what the log has beyond was committed the others know, and no leader could take it back
+// out of a snapshot.
+struct Exported {
+  Zxid zxid;              // of the snapshot
+  Zxid log_last;          // how far the log goes
+  bool committed = true;  // all that is in the snapshot is known to be
+};
+Result<Exported> export_snapshot(Env& env, const StorageOptions& options,
+                                 const TreeOptions& tree_options, const std::string& out,
+                                 std::optional<Zxid> upto = std::nullopt);
 
 // dataDir/version-2, dataLogDir/version-2, dataDir/state.
 std::string snapshot_folder(const StorageOptions& options);

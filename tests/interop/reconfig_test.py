@@ -50,7 +50,7 @@ class ChangingMember(Member):
 
 
 class ChangingEnsemble(Ensemble):
-    member_class = ChangingMember
+    make_member = ChangingMember
 
     def __init__(self, voters, config=None):
         super().__init__(voters, config={**CONFIG, **(config or {})})
@@ -105,7 +105,7 @@ def write(member, path):
 
 def has(member, path):
     with contextlib.closing(RawClient(member.port, deadline_s=10)) as client:
-        client.call(9, raw_client.ustring("/"))  # sync
+        client.call(raw_client.SYNC, raw_client.ustring("/"))
         return client.call(raw_client.EXISTS, raw_client.read(path)).error == raw_client.OK
 
 

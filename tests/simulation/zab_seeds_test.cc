@@ -14,7 +14,11 @@ namespace paddock::test {
 namespace {
 
 constexpr std::uint64_t kShards = 8;
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t kSeedsPerShard = 8;
+#else
 constexpr std::uint64_t kSeedsPerShard = 40;
+#endif
 constexpr Micros kFaultsLast = seconds(60);
 
 // What a set of runs came to.

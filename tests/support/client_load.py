@@ -28,13 +28,12 @@ READERS = 2
 IN_FLIGHT = 4
 PACE_S = 0.04  # between two writes of a writer: at most 75 in a second in all, less than Java's
                # leader keeps for a DIFF (500) even when a server is away for five seconds
-SYNC = 9
 ABANDONED, CLOSED = "/abandoned", "/closed"  # ephemerals of sessions that end at the start
 
 
 def sync(client):
     """What was committed before is seen by the client's reads from now on."""
-    reply = client.call(SYNC, raw_client.ustring("/"))
+    reply = client.call(raw_client.SYNC, raw_client.ustring("/"))
     assert reply.error == raw_client.OK, reply
 
 

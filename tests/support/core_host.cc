@@ -24,6 +24,8 @@ server::CoreOptions core_options(const HostOptions& host, const CoreHostOptions&
   options.tick_time = host.membership.timing.tick;
   options.session_timeout_min = core.session_timeout_min;
   options.session_timeout_max = core.session_timeout_max;
+  options.local_sessions = options.local_sessions_upgrading = core.local_sessions;
+  options.read_only = core.read_only;
   return options;
 }
 

@@ -25,6 +25,8 @@ struct CoreHostOptions {
   Micros wake_max{300};            // until a thread takes what is in its mailbox
   std::uint64_t batch_one_in = 4;  // what comes waits for more, so often
   CoreMutation mutation = CoreMutation::kNone;
+  bool local_sessions = false;  // upgraded with their first ephemeral node
+  bool read_only = false;       // without a quorum; no client accepts that
 };
 
 // A simulated server with a whole replica: a Core and its tree in the place of the toy, and the io

@@ -11,6 +11,7 @@ process is killed and the folder removed; when it ends with an exception, the lo
 """
 
 import collections
+import contextlib
 import os
 import re
 import shutil
@@ -84,8 +85,8 @@ class Member(ServerProcess):
         return "server %d (%s%s)" % (self.number, self.kind, ", observer" if self.observer else "")
 
     def address_line(self):
-        return "127.0.0.1:%d:%d:%s" % (self.quorum_port, self.election_port,
-                                       "observer" if self.observer else "participant")
+        return "%s:%d:%d:%s" % (self.host, self.quorum_port, self.election_port,
+                                "observer" if self.observer else "participant")
 
     def write_myid(self):
         with open(os.path.join(self.data_dir, "myid"), "w") as f:
@@ -201,7 +202,7 @@ def synchronization(learner, learner_log, leader, leader_log):
 
 
 class Ensemble:
-    member_class = Member
+    make_member = Member
 
     def __init__(self, voters, observers=(), config=None, prepare=None, first=None):
         """voters, observers: the kind of each.
@@ -215,7 +216,7 @@ class Ensemble:
         self.first = first
         for kind in (*voters, *observers):
             number = len(self.members) + 1
-            self.members[number] = self.member_class(
+            self.members[number] = self.make_member(
                 number, possible_kind(kind), number > len(voters),
                 os.path.join(self.folder, "server-%d" % number), {**CONFIG, **(config or {})})
         self.lines = {"server.%d" % m.number: m.address_line() for m in self}
@@ -352,21 +353,24 @@ class Ensemble:
 
     def check_same_everywhere(self):
         """Every node, with data, stat and ACL, and the digests, are alike on all servers."""
-        clients = [RawClient(m.port, deadline_s=DEADLINE_S) for m in self]
-        try:
-            mismatches = self.digest_mismatches()
-            zxid = self._pass_a_digest(clients[0])
-            self.wait_same_zxid()
-            self.check_digest_mismatches(mismatches)
-            trees = [read_tree(client) for client in clients]
-        finally:
-            for client in clients:
-                client.close()
+        mismatches = self.digest_mismatches()
+        with self._client(self[1]) as client:
+            zxid = self._pass_a_digest(client)
+        self.wait_same_zxid()
+        self.check_digest_mismatches(mismatches)
+        trees = []
+        for member in self:
+            with self._client(member) as client:
+                trees.append(read_tree(client))
         for member, tree in zip(self, trees):
             assert tree == trees[0], "%s and %s differ:\n%s" % (
                 self[1], member, difference(trees[0], tree))
         self._check_digests(zxid)
         return trees[0]
+
+    @staticmethod
+    def _client(member):
+        return contextlib.closing(RawClient(member.port, deadline_s=DEADLINE_S, host=member.host))
 
     @staticmethod
     def _pass_a_digest(client):

@@ -93,9 +93,9 @@ def free_port():
     return free_port_range(1)
 
 
-def four_letter_word(port, word, timeout_s=10):
+def four_letter_word(port, word, timeout_s=10, host="127.0.0.1"):
     """The whole answer to one of ZooKeeper's four-letter words."""
-    with contextlib.closing(socket.create_connection(("127.0.0.1", port), timeout_s)) as s:
+    with contextlib.closing(socket.create_connection((host, port), timeout_s)) as s:
         s.sendall(word.encode())
         answer = b""
         while chunk := s.recv(65536):
@@ -135,6 +135,7 @@ class ServerProcess:
     """One server process and its folder. Stops and cleans up when the `with` block ends."""
 
     java_options = {}  # of java_command
+    host = "127.0.0.1"
 
     def __init__(self, config=None, kind=None, folder=None, environment=None):
         """config: zoo.cfg keys beyond dataDir and clientPort, which are chosen here unless given.
@@ -165,7 +166,7 @@ class ServerProcess:
 
     @property
     def address(self):
-        return "127.0.0.1:%d" % self.port
+        return "%s:%d" % (self.host, self.port)
 
     @property
     def pid(self):
@@ -232,7 +233,7 @@ class ServerProcess:
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
     def four_letter_word(self, word, timeout_s=10):
-        return four_letter_word(self.port, word, timeout_s)
+        return four_letter_word(self.port, word, timeout_s, self.host)
 
     def _end(self, signal_number):
         if self.process is None:
@@ -249,7 +250,7 @@ class ServerProcess:
             self.process = None
 
     def _lines(self):
-        keys = {"dataDir": self.data_dir, "clientPort": self.port, "clientPortAddress": "127.0.0.1"}
+        keys = {"dataDir": self.data_dir, "clientPort": self.port, "clientPortAddress": self.host}
         keys.update(self.config)
         if self.kind == "zookeeper":
             keys["admin.enableServer"] = "false"

@@ -12,7 +12,8 @@ NO_PASSWORD = bytes(PASSWORD_BYTES)
 
 OK, NO_NODE, NODE_EXISTS = 0, -101, -110
 CREATE, DELETE, EXISTS, GET_DATA, SET_DATA = 1, 2, 3, 4, 5
-GET_ACL, SET_ACL, GET_CHILDREN, PING, CHECK, MULTI, CLOSE_SESSION = 6, 7, 8, 11, 13, 14, -11
+GET_ACL, SET_ACL, GET_CHILDREN, SYNC, PING = 6, 7, 8, 9, 11
+CHECK, MULTI, CLOSE_SESSION = 13, 14, -11
 CREATE2, RECONFIG, CREATE_CONTAINER, CREATE_TTL, AUTH = 15, 16, 19, 21, 100
 PERSISTENT, EPHEMERAL, SEQUENTIAL, CONTAINER, TTL = 0, 1, 2, 4, 5
 WATCH_EVENT_XID, AUTH_XID = -1, -4
@@ -76,6 +77,10 @@ def read(path, watch=False):
     return ustring(path) + struct.pack(">?", watch)
 
 
+def check(path, version):
+    return ustring(path) + struct.pack(">i", version)
+
+
 def multi(operations):
     """operations: (op code, record) pairs."""
     parts = [struct.pack(">i?i", code, False, -1) + record for code, record in operations]
@@ -104,6 +109,30 @@ def data_and_stat(body):
     return None if size < 0 else body[4:end], Stat(*_STAT.unpack_from(body, end))
 
 
+def stat_at(body, offset=0):
+    return Stat(*_STAT.unpack_from(body, offset))
+
+
+def multi_results(body):
+    """The reply of a multi: (op code, error, stat of a setData) of each operation."""
+    results, offset = [], 0
+    while True:
+        op, done, _ = struct.unpack_from(">i?i", body, offset)
+        offset += 9
+        if done:
+            return results
+        error, stat = OK, None
+        if op == -1:
+            (error,) = struct.unpack_from(">i", body, offset)
+            offset += 4
+        elif op == CREATE:
+            _, offset = ustring_at(body, offset)
+        elif op == SET_DATA:
+            stat = stat_at(body, offset)
+            offset += STAT_BYTES
+        results.append((op, error, stat))
+
+
 def names(body):
     (count,) = struct.unpack_from(">i", body)
     result, offset = [], 4
@@ -117,8 +146,8 @@ class RawClient:
     """One connection and its session. Every wait ends after deadline_s with TimeoutError."""
 
     def __init__(self, port, timeout_ms=10000, session_id=0, password=NO_PASSWORD, last_zxid=0,
-                 deadline_s=30):
-        self.socket = socket.create_connection(("127.0.0.1", port), deadline_s)
+                 deadline_s=30, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), deadline_s)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.last_zxid = last_zxid
         self.events = []

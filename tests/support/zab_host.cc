@@ -279,7 +279,9 @@ void ZabHost::step(zab::Event event) {
   const bool tick = std::holds_alternative<zab::Tick>(event);
   actions_.clear();
   replica_->step(std::move(event), local_now(), actions_);
-  idle_ticks_ = tick && actions_.empty() ? idle_ticks_ + 1 : 0;
+  const bool idle = tick && actions_.empty() && local_now() == ticked_at_;
+  idle_ticks_ = idle ? idle_ticks_ + 1 : 0;
+  if (tick) ticked_at_ = local_now();
   for (zab::Action& action : actions_) {
     if (tears()) return;
     std::visit([this](auto& what) { carry_out(what); }, action);

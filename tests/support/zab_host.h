@@ -224,6 +224,7 @@ class ZabHost : public ClientService {
   std::size_t being_written_ = 0;  // of what the disk has pending
   Micros timer_at_{INT64_MAX};
   std::uint64_t idle_ticks_ = 0;
+  Millis ticked_at_;
   std::optional<std::uint64_t> actions_left_;
   bool stop_dark_ = false;
   std::map<zab::LinkId, Link> links_;

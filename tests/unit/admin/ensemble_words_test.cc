@@ -249,6 +249,20 @@ TEST(EnsembleWords, DumpOfALearnerTellsTimeoutsAndThatOfALeaderWhenSessionsEnd) 
               ::testing::StartsWith("SessionTracker dump:\nSession Sets (1)/(2):\n"));
 }
 
+// Recorded with localSessionsEnabled=true.
+TEST(EnsembleWords, DumpTellsLocalSessionsFirstWhereThereCanBeAny) {
+  ServerStatus status = follower();
+  status.has_local_sessions = true;
+  EXPECT_THAT(answer(FourLetterWord::kDump, status),
+              ::testing::StartsWith("SessionTracker dump:\nLocal Session Sets (0)/(0):\n"
+                                    "Global Sessions(0):\nephemeral nodes dump:\n"));
+  status.mode = ServerMode::kLeader;
+  status.local_session_lines = {{SessionId{0x300019d23f80001}, {}, 4000}};
+  const std::string text = answer(FourLetterWord::kDump, status);
+  EXPECT_THAT(text, ::testing::StartsWith("SessionTracker dump:\nLocal Session Sets (1)/(1):\n"));
+  EXPECT_THAT(text, HasSubstr("\n\t0x300019d23f80001\nGlobal Session Sets (0)/(0):\n"));
+}
+
 // Recorded from a follower and an observer whose leader was gone.
 TEST(EnsembleWords, WithoutALeaderMostWordsAreNotAnswered) {
   ServerStatus status;

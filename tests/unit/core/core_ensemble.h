@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -20,10 +21,10 @@ namespace paddock::server {
 // what clients are sent is kept as text. Nothing happens but in run() and advance().
 class CoreEnsemble {
  public:
-  // `changes`: reconfiguration is enabled, and no ACL is checked.
+  // Those in `down` are not there before start().
   explicit CoreEnsemble(zab::Timing timing = {.tick = Millis{1000}}, int servers = 3,
-                        bool changes = false)
-      : timing_(timing), changes_(changes) {
+                        std::function<void(CoreOptions&)> adjust = {}, std::set<ServerId> down = {})
+      : timing_(timing), adjust_(std::move(adjust)), down_(std::move(down)) {
     auto ensemble = std::make_shared<zab::Ensemble>();
     for (int i = 1; i <= servers; ++i) {
       zab::Member member{.id = ServerId{i}, .observer = false, .addresses = {}, .client = {}};
@@ -31,10 +32,10 @@ class CoreEnsemble {
                                   static_cast<std::uint16_t>(3000 + i)});
       ensemble->members.push_back(std::move(member));
     }
-    for (int i = 1; i <= servers; ++i) start(ServerId{i}, ensemble);
+    for (int i = 1; i <= servers; ++i) make(ServerId{i}, ensemble);
     for (const auto& [from, unused] : hosts_) {
       for (const auto& [to, host] : hosts_) {
-        if (from != to) post(from, zab::PeerReachable{to, true});
+        if (from != to) post(from, zab::PeerReachable{to, !down_.contains(to)});
       }
       post(from, zab::Tick{});
     }
@@ -68,6 +69,18 @@ class CoreEnsemble {
       run();
     }
   }
+  // One that was down from the beginning.
+  void start(int server) {
+    const ServerId id{server};
+    down_.erase(id);
+    for (const auto& [other, unused] : hosts_) {
+      if (other == id || down_.contains(other)) continue;
+      post(other, zab::PeerReachable{id, true});
+      post(id, zab::PeerReachable{other, true});
+    }
+    post(id, zab::Tick{});
+    run();
+  }
   // The process is gone; its connections break.
   void kill(int server) {
     const ServerId id{server};
@@ -95,13 +108,14 @@ class CoreEnsemble {
   }
 
   void connect(int server, std::uint64_t connection, SessionId session = {},
-               std::int32_t timeout_ms = 10000) {
+               std::int32_t timeout_ms = 10000, bool read_only = false) {
     Bytes password;
     if (session != SessionId{}) {
       const auto right = session_password(session);
       password.assign(right.begin(), right.end());
     }
-    post(ServerId{server}, ConnectSession{{0, connection}, session, timeout_ms, password});
+    post(ServerId{server},
+         ConnectSession{{0, connection}, session, timeout_ms, password, read_only});
     run();
   }
   SessionId new_session(int server, std::uint64_t connection, std::int32_t timeout_ms = 10000) {
@@ -143,6 +157,8 @@ class CoreEnsemble {
     run();
   }
 
+  Zxid last_reply_zxid() const { return last_reply_zxid_; }
+  SessionId last_session() const { return last_session_; }
   // What this server's clients were sent since the last call; tree changes left out.
   std::vector<std::string> take(int server) {
     return std::exchange(hosts_.at(ServerId{server}).sent, {});
@@ -160,7 +176,7 @@ class CoreEnsemble {
     std::vector<std::string> notes;
   };
 
-  void start(ServerId id, const std::shared_ptr<const zab::Ensemble>& ensemble) {
+  void make(ServerId id, const std::shared_ptr<const zab::Ensemble>& ensemble) {
     Host& host = hosts_[id];
     CoreOptions options;
     options.server_id = id;
@@ -168,8 +184,8 @@ class CoreEnsemble {
     options.session_timeout_min = Millis{2000};
     options.session_timeout_max = Millis{40000};
     options.container_check_interval = Millis{1'000'000'000};
-    options.membership = {id, ensemble, timing_, changes_};
-    options.reconfig_enabled = options.auth.skip_acl = changes_;
+    options.membership = {id, ensemble, timing_};
+    if (adjust_) adjust_(options);
     host.core = std::make_unique<Core>(options, host.tree, zab::Durable{}, now_, wall_);
   }
 
@@ -253,6 +269,7 @@ class CoreEnsemble {
     if (const auto* reply = std::get_if<Reply>(&action)) {
       JuteReader reader(ByteView(reply->frame).subspan(4));
       const ReplyHeader header = *read_reply_header(reader);
+      last_reply_zxid_ = header.zxid;
       host.sent.push_back(std::to_string(reply->connection.number) +
                           ": xid=" + std::to_string(header.xid) +
                           " err=" + std::to_string(static_cast<int>(header.error)) +
@@ -262,7 +279,8 @@ class CoreEnsemble {
       host.sent.push_back(std::to_string(session->connection.number) +
                           (session->session == SessionId{}
                                ? ": refused"
-                               : ": attached timeout=" + std::to_string(session->timeout_ms)));
+                               : ": attached timeout=" + std::to_string(session->timeout_ms)) +
+                          (session->read_only ? " read-only" : ""));
     } else if (const auto* close = std::get_if<CloseConnection>(&action)) {
       host.sent.push_back(std::to_string(close->connection.number) + ": closed, " +
                           std::string(close->reason));
@@ -272,7 +290,7 @@ class CoreEnsemble {
   }
 
   const zab::Timing timing_;
-  const bool changes_;
+  const std::function<void(CoreOptions&)> adjust_;
   std::map<ServerId, Host> hosts_;
   std::set<ServerId> down_;
   std::set<ServerId> held_for_;
@@ -281,6 +299,7 @@ class CoreEnsemble {
   Millis now_{1000};
   WallMillis wall_{1'700'000'000'000};
   SessionId last_session_;
+  Zxid last_reply_zxid_;
   CredentialsRef credentials_ =
       std::make_shared<const Credentials>(Credentials{{"ip", "127.0.0.1"}});
 };

@@ -45,7 +45,10 @@ class CoreReconfigTest : public testing::Test {
     return ensemble_.core(server).replica().configurations().committed->version;
   }
 
-  CoreEnsemble ensemble_{{.tick = Millis{1000}}, 3, true};
+  CoreEnsemble ensemble_{{.tick = Millis{1000}}, 3, [](CoreOptions& options) {
+                           options.membership.reconfig_enabled = true;
+                           options.reconfig_enabled = options.auth.skip_acl = true;
+                         }};
   SessionId session_;
   std::int32_t xid_ = 0;
 };

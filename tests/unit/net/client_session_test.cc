@@ -194,6 +194,17 @@ TEST_F(ClientSessionTest, HandsAHandshakeToTheCoreAndAnswersWithItsSession) {
   EXPECT_TRUE(session_->wants_read());
 }
 
+TEST_F(ClientSessionTest, PassesOnWhetherTheClientMayAndTheServerCanOnlyRead) {
+  Bytes request = connect_request();
+  request.back() = 1;
+  take(request);
+  EXPECT_TRUE(std::get<ConnectSession>(to_core_.at(0)).read_only);
+  session_->on_session_reply(
+      {.connection = {0, 1}, .session = {0x55}, .timeout_ms = 4000, .read_only = true});
+  session_->flush();
+  EXPECT_EQ(received().back(), 1);
+}
+
 TEST_F(ClientSessionTest, AnswersARefusedSessionAndCloses) {
   take(connect_request());
   session_->on_session_reply({.connection = {0, 1}, .session = {0}, .timeout_ms = 0});

@@ -225,12 +225,13 @@ TEST_F(LearnerFeedsTest, ASnapshotIsThatOfTheCheckpointThoughANewerOneIsWritten)
             numbers(301, 310) + "end");
 }
 
-TEST_F(LearnerFeedsTest, MoreThanTheLimitWaitTheirTurn) {
+TEST_F(LearnerFeedsTest, MoreThanTheLimitWaitTheirTurnUnlessTheyVote) {
   log(1, 300, 10'000);
   make_feeds({.snapshots = 1, .histories = 1, .threads = 2});
   auto first = feeds_->history({2}, Zxid{0}, Zxid{300});
-  auto second = feeds_->history({4}, Zxid{298}, Zxid{300});
+  auto second = feeds_->history({4}, Zxid{298}, Zxid{300}, LearnerFeeds::Learner::kObserver);
   EXPECT_EQ(read(*second, {4}, false), "later");
+  EXPECT_EQ(read(*feeds_->history({6}, Zxid{299}, Zxid{300}), {6}), "300 end");
   // The first one has room for a megabyte of its three, and keeps its place.
   std::string story;
   while (story.size() < 100) {

@@ -8,6 +8,7 @@
 #include "server/run/checkpoint_thread.h"
 #include "server/storage/epoch_files.h"
 #include "server/storage/recovery.h"
+#include "server/storage/txn_log_reader.h"
 #include "tests/support/sim_disk.h"
 #include "tests/support/storage_fixture.h"
 
@@ -154,6 +155,20 @@ TEST_F(LogThreadTest, OneSyncServesAllAppendsThatStandTogether) {
   EXPECT_EQ(shared_->metrics.total(Summary::kSyncBatchSize).sum, 10);
 }
 
+// Where a segment has no next one it grows: nothing of it is ever purged.
+TEST_F(LogThreadTest, SegmentsFollowOneAnotherThoughTheNextCheckpointIsAlwaysDue) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (Zxid next{1}; list_log_files(disk_, "/data/version-2").value().size() < 3;) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "at " << next.value;
+    append(next, 50);
+    apply(next, 50);
+    checkpoints_->offer(tree_->take_dirty());
+    settle();
+    next = Zxid{next.value + 50};
+    await_checkpoint(Zxid{next.value - 1});
+  }
+}
+
 TEST_F(LogThreadTest, ACutBehindTheTreeGivesTheTreeOfBeforeAheadOfItsTicket) {
   append(Zxid{1}, 6);
   settle();
@@ -237,6 +252,7 @@ TEST_F(LogThreadTest, WhatIsOfferedOfTheTreeOfBeforeIsDroppedUntilTheCoreHasTheN
 
 TEST_F(LogThreadTest, AWriteThatFailsEndsTheProcess) {
   stop();
+  options_.segment_bytes = 0;  // no spare is written meanwhile
   EXPECT_DEATH(
       {
         start();

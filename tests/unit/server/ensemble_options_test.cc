@@ -93,7 +93,8 @@ TEST_F(EnsembleOptionsTest, TakesWhatAnOperatorSets) {
       "cnxTimeout=700\nquorumCnxnTimeoutMs=800\nconnectToLearnerMasterLimit=3\n"
       "fastleader.minNotificationInterval=50\nzookeeper.fastleader.maxNotificationInterval=900\n"
       "observer.election.DelayMs=0\nleaderConnectDelayDuringRetryMs=20\n"
-      "leader.maxConcurrentSnapSyncs=2\nquorumListenOnAllIPs=true\ntcpKeepAlive=true\n"
+      "leader.maxConcurrentSnapSyncs=2\nleader.maxConcurrentDiffSyncs=3\nquorumListenOnAllIPs="
+      "true\ntcpKeepAlive=true\n"
       "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\nleaderServes=no\n"
       "observerMasterPort=2191\n");
   EXPECT_EQ(loaded.connect_timeout, Millis{700});
@@ -104,6 +105,7 @@ TEST_F(EnsembleOptionsTest, TakesWhatAnOperatorSets) {
   EXPECT_EQ(loaded.timing.observer_election_delay, Millis{0});
   EXPECT_EQ(loaded.timing.connect_retry, Millis{20});
   EXPECT_EQ(loaded.snapshots_at_once, 2);
+  EXPECT_EQ(loaded.histories_at_once, 3);
   EXPECT_TRUE(loaded.listen_on_all_addresses);
   EXPECT_TRUE(loaded.tcp_keep_alive);
   EXPECT_TRUE(loaded.local_sessions);

@@ -175,10 +175,10 @@ TEST_F(OptionsTest, SaysOnceWhatDoesNothingAndWhy) {
                    "Java virtual machine\nW ", path("zoo.cfg"), ":4: jvm.pause.monitor is set ",
                    "again, and this wins: it was set at ", path("zoo.cfg"), ":3\n"));
   EXPECT_THAT(notices("syncEnabled=true\n"), HasSubstr("I "));
-  EXPECT_EQ(notices("leaderServes=yes\n"), concat("I ", path("zoo.cfg"), ":3: leaderServes ",
-                                                  "switches off what is not available yet: a ",
-                                                  "leader that serves no clients\n"));
-  EXPECT_THAT(notices("leaderServes=no\n"), HasSubstr("W "));
+  EXPECT_EQ(notices("observerMasterPort=0\n"),
+            concat("I ", path("zoo.cfg"), ":3: observerMasterPort switches off what is not ",
+                   "available yet: serving observers from followers\n"));
+  EXPECT_THAT(notices("observerMasterPort=2191\n"), HasSubstr("W "));
   EXPECT_THAT(notices("admin.enableServer=false\n"), HasSubstr("I "));
   EXPECT_THAT(notices("admin.serverPort=8081\n"), HasSubstr("W "));
 }
@@ -188,6 +188,10 @@ TEST_F(OptionsTest, RefusesWhatWouldWeakenSecurityIfItWereIgnored) {
   EXPECT_THAT(refused("sslQuorum=true"), HasSubstr("would weaken your security"));
   EXPECT_THAT(refused("sessionRequireClientSASLAuth=true"), HasSubstr("weaken your security"));
   EXPECT_THAT(refused("authProvider.1=com.example.Mine"), HasSubstr("digest, ip and ensemble"));
+  // As ZooKeeper without a JAAS configuration: it starts.
+  EXPECT_THAT(
+      notices("authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider\n"),
+      HasSubstr("W authProvider names SASL, which is not available yet"));
   EXPECT_THAT(refused("enforce.auth.enabled=true"), HasSubstr("needs enforce.auth.schemes"));
   EXPECT_THAT(refused("enforce.auth.enabled=true\nenforce.auth.schemes=sasl"),
               HasSubstr("not available yet"));

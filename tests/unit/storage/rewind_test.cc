@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/concat.h"
+#include "server/storage/epoch_files.h"
 #include "server/storage/recovery.h"
 #include "tests/support/sim_disk.h"
 #include "tests/support/storage_fixture.h"
@@ -42,6 +43,44 @@ class Rewind : public testing::Test {
   StorageOptions options_ = test::small_storage();
   std::unique_ptr<Recovered> server_;
 };
+
+// A snapshot that held what was never committed could not be cut back to what was.
+TEST_F(Rewind, AMembersExportEndsWithItsCheckpointUnlessAskedForMore) {
+  start();
+  append(Zxid{1}, 4);
+  checkpoint();
+  append(Zxid{5}, 6);
+  server_.reset();
+  ASSERT_TRUE(disk_.make_folders("/out"));
+  ASSERT_TRUE(write_epoch(disk_, concat("/data/version-2/", kCurrentEpochFile), Epoch{0}));
+  const std::size_t files = disk_.files().size();
+  const auto exported = [&](std::optional<Zxid> upto) {
+    return export_snapshot(disk_, options_, TreeOptions{}, "/out", upto);
+  };
+  const auto safe = exported(std::nullopt);
+  ASSERT_TRUE(safe) << safe.error().message;
+  EXPECT_EQ(safe->zxid, Zxid{4});
+  EXPECT_EQ(safe->log_last, Zxid{10});
+  EXPECT_TRUE(safe->committed);
+  const auto more = exported(Zxid{7});
+  ASSERT_TRUE(more) << more.error().message;
+  EXPECT_EQ(more->zxid, Zxid{7});
+  EXPECT_FALSE(more->committed);
+  EXPECT_EQ(disk_.files().size(), files + 2) << "nothing else may change";
+  for (const Zxid none : {Zxid{3}, Zxid{11}}) {
+    EXPECT_EQ(exported(none).error().message,
+              concat("there is no state of zxid 0x", hex(static_cast<std::uint64_t>(none.value)),
+                     " in /data: it can be that of any transaction from 0x4 to 0xa"));
+  }
+  test::SimDisk other(2);
+  other.put("/data/version-2/snapshot.7", disk_.content("/out/snapshot.7"));
+  const auto recovered = recover(other, options_, TreeOptions{});
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  EXPECT_NE(recovered->tree->find("/n7"), nullptr);
+  EXPECT_EQ(recovered->tree->find("/n8"), nullptr);
+  start();
+  EXPECT_EQ(server_->tree->last_zxid(), Zxid{10});
+}
 
 TEST_F(Rewind, TheTreeIsThatOfCheckpointAndLogUpToTheCut) {
   start();

@@ -138,12 +138,14 @@ TEST_P(StorageVectors, ComeBackFromASnapshotWrittenHere) {
   const std::vector<std::string> before = disk.files();
   ASSERT_TRUE(disk.make_folders("/out"));
   const StorageOptions options = test::small_storage();
-  const Result<Zxid> zxid = export_snapshot(disk, options, "/out");
-  ASSERT_TRUE(zxid) << zxid.error().message;
+  const Result<Exported> exported = export_snapshot(disk, options, TreeOptions{}, "/out");
+  ASSERT_TRUE(exported) << exported.error().message;
+  EXPECT_EQ(exported->zxid, exported->log_last) << "without a checkpoint, all there is";
   EXPECT_EQ(disk.files().size(), before.size() + 1) << "nothing else may change";
 
   test::SimDisk other(2);
-  const std::string name = concat("snapshot.", hex(static_cast<std::uint64_t>(zxid->value)));
+  const std::string name =
+      concat("snapshot.", hex(static_cast<std::uint64_t>(exported->zxid.value)));
   other.put("/data/version-2/" + name, disk.content("/out/" + name));
   Result<Recovered> recovered = recover(other, options, TreeOptions{});
   ASSERT_TRUE(recovered) << recovered.error().message;

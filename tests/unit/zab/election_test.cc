@@ -82,6 +82,18 @@ TEST(Election, KeepsToItsVoteWhenAWorseOneComes) {
   EXPECT_EQ(server.outcome(), "");
 }
 
+// Two lose their leader, one a moment after the other: it must not take until the next resend.
+TEST(Election, TellsItsVoteAgainToWhoStillHadALeaderWhenItDid) {
+  Server server(2);
+  server.search(vote(2, 7));
+  server.sent();
+  server.hear(1, following(vote(3), 0));
+  server.hear(1, looking(vote(1, 7)));
+  EXPECT_THAT(server.sent(), ElementsAre("to 1: LOOKING 2 0x100000007 of 1, round 1"));
+  server.hear(1, looking(vote(1, 7)));
+  EXPECT_THAT(server.sent(), IsEmpty());
+}
+
 TEST(Election, AnswersWhoIsInAnEarlierRoundWithItsOwnProposal) {
   Server server(1);
   server.search(vote(1));
