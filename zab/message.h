@@ -51,6 +51,9 @@ struct Notification {
   std::int64_t election_epoch = 0;  // the sender's logical clock, or the round of the vote it holds
   std::int32_t version = 2;         // 0: before peer_epoch was sent; 1: no config
   std::optional<std::string> config;  // the sender's committed configuration as text
+  // The one that is to be the next, while a reconfiguration is under way. Ours: ZooKeeper does not
+  // read what is behind `config`.
+  std::optional<std::string> proposed = std::nullopt;
 };
 
 // Of a learner: the first packet. FOLLOWERINFO or OBSERVERINFO.

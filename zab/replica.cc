@@ -93,6 +93,7 @@ class Replica::Impl {
   void look(std::string reason, std::optional<ServerId> appointed, Actions& actions);
   void search(Actions& actions);
   void adopt(std::optional<Ensemble> newer, Actions& actions);
+  void note_proposed(std::optional<Ensemble> proposed, Actions& actions);
   void settle(const Elected& elected, Actions& actions);
   void close_early(Actions& actions);
   void lead(Actions& actions);
@@ -168,6 +169,7 @@ void Replica::Impl::on(Notified& notified, Actions& actions) {
   if (is_alone()) return;
   election_.on_notification(notified.from, notified.notification, now_, actions);
   adopt(election_.take_newer_config(), actions);
+  note_proposed(election_.take_proposed_config(), actions);
 }
 
 void Replica::Impl::on(PeerReachable peer, Actions&) {
@@ -294,6 +296,18 @@ void Replica::Impl::adopt(std::optional<Ensemble> newer, Actions& actions) {
   if (!newer || leader_ || learner_) return;
   const auto config = std::make_shared<const Ensemble>(std::move(*newer));
   if (reconfiguration_.activate(config, actions)) search(actions);
+}
+
+// While it looks: others, whose votes may be needed, decide by one that is proposed as well. Not
+// where our log goes beyond it without it: then nothing came of it.
+void Replica::Impl::note_proposed(std::optional<Ensemble> proposed, Actions& actions) {
+  if (!proposed || leader_ || learner_ || !reconfiguration_.is_enabled()) return;
+  const Zxid zxid{proposed->version};
+  const bool was_passed_over =
+      zxid <= journal_.last_logged() && journal_.history().floor(zxid) != zxid;
+  if (was_passed_over || proposed->version <= configurations_.committed->version) return;
+  reconfiguration_.see(std::make_shared<const Ensemble>(std::move(*proposed)), actions);
+  search(actions);
 }
 
 // A copy: settling forgets the outcome.
