@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenarios()), [](const
 TEST(Scenarios, SayWhatTheyDoNotUnderstand) {
   ZabScenario scenario;
   EXPECT_EQ(scenario.run("start 1"), "there is no ensemble yet\n");
-  EXPECT_EQ(scenario.run("ensemble"), "ensemble VOTERS [observers=N] [history=N]\n");
+  EXPECT_EQ(scenario.run("ensemble"), "ensemble VOTERS [observers=N] [history=N] [joiners=N]\n");
   EXPECT_EQ(scenario.run("ensemble 3 voters=3"), "voters=3?\n");
   EXPECT_EQ(scenario.run("ensemble 3"), "");
   EXPECT_EQ(scenario.run("strat 1"), "what is strat?\n");

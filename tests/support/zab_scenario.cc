@@ -85,15 +85,20 @@ std::string ZabScenario::make(const Words& words) {
   options.clients.clients = 0;
   options.trace_kept = kTraceKept;
   options.voters = words.size() < 2 ? 0 : static_cast<std::size_t>(number(words[1]).value_or(0));
-  if (options.voters == 0) return "ensemble VOTERS [observers=N] [history=N]\n";
+  if (options.voters == 0) return "ensemble VOTERS [observers=N] [history=N] [joiners=N]\n";
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');
     const std::string key = words[i].substr(0, equals);
     const auto value = equals == std::string::npos
                            ? std::nullopt
                            : number(std::string_view(words[i]).substr(equals + 1));
-    if (!value || (key != "observers" && key != "history")) return concat(words[i], "?\n");
-    (key == "observers" ? options.observers : options.history) = static_cast<std::size_t>(*value);
+    std::size_t* const option = key == "observers" ? &options.observers
+                                : key == "history" ? &options.history
+                                : key == "joiners" ? &options.joiners
+                                                   : nullptr;
+    if (!value || option == nullptr) return concat(words[i], "?\n");
+    *option = static_cast<std::size_t>(*value);
+    if (key == "joiners") options.reconfig = true;
   }
   sim_ = std::make_unique<SimEnsemble>(options);
   cuts_.clear();
@@ -103,8 +108,8 @@ std::string ZabScenario::make(const Words& words) {
 
 std::string ZabScenario::act(const Words& words) {
   const std::string& verb = words[0];
-  const bool names_one =
-      verb == "write" || verb == "sync" || verb == "checkpoint" || verb == "trim";
+  const bool names_one = verb == "write" || verb == "sync" || verb == "checkpoint" ||
+                         verb == "trim" || verb == "reconfig";
   const bool after_ms = verb == "tick";
   const auto first = words.size() > 1 ? number(words[1]) : std::nullopt;
   if ((names_one || after_ms) && !first) return concat(verb, " what?\n");
@@ -143,6 +148,8 @@ std::string ZabScenario::act(const Words& words) {
     tick(*first, named);
   } else if (verb == "write") {
     write(named[0]);
+  } else if (verb == "reconfig") {
+    return reconfig(words);
   } else if (verb == "sync") {
     host(named[0]).sync({++sessions_});
   } else if (verb == "checkpoint") {
@@ -250,6 +257,25 @@ void ZabScenario::settle(const Servers& servers) {
 void ZabScenario::write(ServerId server) {
   const std::int64_t session = ++sessions_;
   host(server).write({SessionId{session}, 1, static_cast<std::uint64_t>(session)});
+}
+
+std::string ZabScenario::reconfig(const Words& words) {
+  ZabHost& leader = host({number(words[1]).value_or(0)});
+  zab::Ensemble next = *leader.replica()->configurations().committed;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::size_t equals = std::min(words[i].find('='), words[i].size() - 1);
+    const std::string how = words[i].substr(0, equals);
+    const auto id = number(std::string_view(words[i]).substr(equals + 1));
+    if (!id || (how != "add" && how != "observe" && how != "remove"))
+      return concat(words[i], "?\n");
+    std::erase_if(next.members, [&](const zab::Member& m) { return m.id.value == *id; });
+    if (how != "remove") next.members.push_back(member_of({*id}, how == "observe", true));
+  }
+  std::ranges::sort(next.members, {}, &zab::Member::id);
+  const std::size_t before = leader.replica()->outstanding();
+  leader.reconfigure(std::move(next));
+  const bool refused = leader.running() && leader.replica()->outstanding() == before;
+  return concat(shown(Shown::kAll), refused ? "refused\n" : "");
 }
 
 bool ZabScenario::vote_arrives(const Servers& servers) {

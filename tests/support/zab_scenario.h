@@ -15,6 +15,7 @@ namespace paddock::test {
 // any, all are meant.
 //
 //   ensemble VOTERS [observers=N] [history=N]   servers that are stopped, with equal disks
+//            [joiners=N]    N more, in no configuration, and reconfiguration is enabled
 //   start N...      crash N...     power-off N...
 //   elect N...      votes among these, and the time that takes, until they know who leads
 //   vote N...       votes among these arrive, one by one
@@ -23,6 +24,7 @@ namespace paddock::test {
 //   settle N...     all of that among these, until nothing is left to do; only outcomes are shown
 //   write N         a client's write, through N
 //   sync N          a client's sync, through N
+//   reconfig N [add=M] [observe=M] [remove=M] ...   asked of N, which leads; refused, it says so
 //   tick MS [N...]  time passes; for others than these no timer goes off
 //   cut N...        connections with all others break, and none can be made
 //   join N...       that is over
@@ -59,6 +61,7 @@ class ZabScenario {
   void tick(std::int64_t ms, const Servers& servers);
   void settle(const Servers& servers);
   void write(ServerId server);
+  std::string reconfig(const Words& words);
 
   bool vote_arrives(const Servers& servers);
   bool speech_arrives(const Servers& servers);
