@@ -276,7 +276,7 @@ constexpr OptionKey kTable[] = {
         "standaloneEnabled", "whether one server that votes is no ensemble",
         PADDOCK_READ { return boolean(v, d.options.ensemble.standalone_enabled); }),
     used(
-        "reconfigEnabled", "whether clients may ask for a reconfig",
+        "reconfigEnabled", "whether reconfig may change the members; zoo.cfg is then edited",
         PADDOCK_READ { return boolean(v, d.options.core.reconfig_enabled); }),
     used(
         "multiAddress.enabled", "several addresses of a server, with | between",

@@ -12,6 +12,7 @@
 #include "common/config_file.h"
 #include "server/ensemble_lines.h"
 #include "server/option_table.h"
+#include "server/storage/config_files.h"
 
 namespace paddock::server {
 
@@ -309,6 +310,31 @@ class Loader {
     draft_.options.core.server_id = self->id;
     draft_.options.ensemble.self = self->id;
     draft_.options.ensemble.ensemble = std::make_shared<const zab::Ensemble>(std::move(ensemble));
+    draft_.options.core.standalone_enabled = draft_.options.ensemble.standalone_enabled;
+    return finish_reconfig();
+  }
+
+  // What changes is kept beside zoo.cfg, so it must begin there.
+  Result<void> finish_reconfig() {
+    EnsembleOptions& options = draft_.options.ensemble;
+    if (!draft_.options.core.reconfig_enabled) return {};
+    if (sources_.config_path.empty() || (!static_servers_ && draft_.dynamic_config_file.empty())) {
+      return invalid(
+          "reconfigEnabled=true needs the server.N lines in a configuration file, or in its "
+          "dynamicConfigFile: changes of the ensemble are written there");
+    }
+    options.config_path = sources_.config_path;
+    options.in_static_file = static_servers_;
+    const std::string path = next_config_path(options.config_path);
+    if (!env_.exists(path)) return {};
+    PADDOCK_TRY(const Bytes text, read_file(env_, path, kConfigBytesMax));
+    Result<zab::Ensemble> next = zab::parse_ensemble(as_chars(text));
+    if (!next) {
+      return invalid(concat(path, ": ", printable(next.error().message, 1024),
+                            ". It holds the configuration that was proposed when this server "
+                            "stopped: restore it, or let this server join anew without its data"));
+    }
+    options.last_seen = std::make_shared<const zab::Ensemble>(std::move(*next));
     return {};
   }
 

@@ -54,6 +54,10 @@ struct EnsembleOptions {
   ServerId self;  // dataDir/myid, one of its members; 0 without an ensemble
   // tickTime, initLimit, syncLimit, fastleader.*, paddock.heartbeat*; see the table of keys.
   zab::Timing timing{.heartbeat = Millis{250}, .heartbeat_timeout = Millis{2000}};
+  // Proposed as the next one before the last stop; null: nothing was. Only with reconfigEnabled.
+  std::shared_ptr<const zab::Ensemble> last_seen;
+  std::string config_path;                // zoo.cfg, of an ensemble that can change; else ""
+  bool in_static_file = false;            // its server.N lines are in zoo.cfg itself
   bool standalone_enabled = true;         // standaloneEnabled
   bool listen_on_all_addresses = false;   // quorumListenOnAllIPs
   Millis connect_timeout{5000};           // cnxTimeout: of the election port

@@ -22,6 +22,7 @@
 #include "server/run/log_thread.h"
 #include "server/run/shared_state.h"
 #include "server/run/status_collector.h"
+#include "server/storage/config_files.h"
 #include "server/storage/recovery.h"
 
 namespace paddock::server {
@@ -50,7 +51,8 @@ IoThread::Options io_options(const ServerOptions& options, std::size_t index) {
 // Who this server is among others goes where sessions and transactions are decided.
 CoreOptions core_options(const ServerOptions& options) {
   CoreOptions core = options.core;
-  core.membership = {options.ensemble.self, options.ensemble.ensemble, options.ensemble.timing};
+  core.membership = {options.ensemble.self, options.ensemble.ensemble, options.ensemble.timing,
+                     options.core.reconfig_enabled, options.ensemble.last_seen};
   core.leader_serves = options.ensemble.leader_serves;
   core.local_sessions = options.ensemble.local_sessions;
   core.local_sessions_upgrading = options.ensemble.local_sessions_upgrading;
@@ -98,22 +100,36 @@ struct Server::Running {
         log(posix_env(),
             {.storage = storage_options(options),
              .tree = recovered.tree->options(),
-             .fsync_warning_threshold = options.fsync_warning_threshold},
+             .fsync_warning_threshold = options.fsync_warning_threshold,
+             .config_path = options.ensemble.config_path,
+             .self = options.ensemble.self,
+             .config_version =
+                 options.ensemble.ensemble == nullptr ? 0 : options.ensemble.ensemble->version},
             std::move(recovered.log), shared),
         checkpoints(
             posix_env(),
             {.storage = storage_options(options), .purge = options.purge_interval.value > 0},
             std::move(recovered.checkpoint), log.log(), shared),
         status(options, shared, limits),
-        peers(options.ensemble.ensemble == nullptr
-                  ? nullptr
-                  : std::make_unique<Peers>(options.ensemble, options.core.frame_bytes_max,
-                                            recovered.tree->options(),
-                                            Peers::Storage{posix_env(), storage_options(options),
-                                                           checkpoints, log.log()})),
+        peers(
+            options.ensemble.ensemble == nullptr
+                ? nullptr
+                : std::make_unique<Peers>(
+                      options.ensemble, options.core.frame_bytes_max, recovered.tree->options(),
+                      Peers::Storage{posix_env(), storage_options(options), checkpoints, log.log()},
+                      [this](const HostPort& to) { move_clients(to); })),
         core_thread(options.checkpoint, core, *recovered.tree, shared, io, log, checkpoints,
                     peers.get()) {
     if (peers != nullptr) shared.wake_core = [this] { peers->wake(); };
+  }
+
+  // A new configuration has another client address. Connections that there are go on.
+  void move_clients(const HostPort& to) {
+    io.front()->run_soon([this, to](IoThread&) {
+      const Result<void> moved = listener->move(to);
+      if (moved) LOG(INFO) << "serving clients on " << text_of(listener->local());
+      if (!moved) LOG(ERROR) << "clients cannot connect any more: " << moved.error().message;
+    });
   }
 
   Recovered recovered;
@@ -169,6 +185,7 @@ Result<void> Server::start() {
                                    .backlog = options_.net.listen_backlog,
                                    .keep_alive = options_.net.tcp_keep_alive}));
   if (r.peers != nullptr) PADDOCK_TRY_DO(r.peers->open());
+  PADDOCK_TRY_DO(prepare_config_files());
   r.log.start(r.checkpoints);
   r.checkpoints.start();
   if (whole_checkpoint_due) r.checkpoints.offer(r.recovered.tree->take_dirty());
@@ -178,6 +195,17 @@ Result<void> Server::start() {
   running_ = std::move(running);
   LOG(INFO) << "serving clients on " << address();
   return {};
+}
+
+// The ensemble can change, and zoo.cfg has yet to be changed for that.
+Result<void> Server::prepare_config_files() const {
+  const EnsembleOptions& ensemble = options_.ensemble;
+  if (ensemble.config_path.empty() || !ensemble.in_static_file) return {};
+  const Result<void> done = back_up_config(posix_env(), ensemble.config_path);
+  if (done) return {};
+  return Error{done.error().code,
+               concat("reconfigEnabled=true, but the folder of ", ensemble.config_path,
+                      " cannot be written to: ", done.error().message)};
 }
 
 void Server::stop() {

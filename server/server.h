@@ -33,6 +33,8 @@ class Server {
  private:
   struct Running;
 
+  Result<void> prepare_config_files() const;
+
   const ServerOptions options_;
   std::unique_ptr<Running> running_;
 };

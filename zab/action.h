@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,6 +35,12 @@ struct Close {
 struct Send {
   LinkId link;
   Message message;
+};
+// From here on these are in force: the servers of both are to be reached, and this one is to be
+// found where the committed one has it.
+struct ConfigurationsChanged {
+  std::shared_ptr<const Ensemble> committed;
+  std::shared_ptr<const Ensemble> last_seen;  // null: none is under way
 };
 // Send the history (after, upto], each as PROPOSAL and COMMIT, from memory or from the log.
 struct SendHistory {
@@ -72,8 +79,15 @@ struct WriteCurrentEpoch {
   Epoch epoch;
 };
 
-using DiskWrite =
-    std::variant<Append, Truncate, InstallSnapshot, WriteAcceptedEpoch, WriteCurrentEpoch>;
+// The configurations that a restart begins with. `last_seen`: proposed only; null: none is.
+struct WriteConfigurations {
+  WriteTicket ticket;
+  std::shared_ptr<const Ensemble> committed;
+  std::shared_ptr<const Ensemble> last_seen;
+};
+
+using DiskWrite = std::variant<Append, Truncate, InstallSnapshot, WriteAcceptedEpoch,
+                               WriteCurrentEpoch, WriteConfigurations>;
 
 // Committed: hand it to the state machine. In zxid order, each once.
 struct Deliver {
@@ -112,7 +126,8 @@ struct Synced {};
 
 using Action = std::variant<Notify, Connect, Close, Send, SendHistory, SendSnapshot, Append,
                             Truncate, InstallSnapshot, WriteAcceptedEpoch, WriteCurrentEpoch,
-                            Deliver, RoleChanged, FromLearner, FromLeader, AnswerPing, Synced>;
+                            WriteConfigurations, ConfigurationsChanged, Deliver, RoleChanged,
+                            FromLearner, FromLeader, AnswerPing, Synced>;
 using Actions = std::vector<Action>;
 
 }  // namespace paddock::zab

@@ -99,8 +99,12 @@ void Election::send_to_voters(const Elected& vote, Actions& actions) {
 }
 
 void Election::send(ServerId to, const Elected& vote, Actions& actions) {
-  actions.emplace_back(Notify{
-      to, Notification{state_, vote.vote, vote.election_epoch, /*version=*/2, committed_text()}});
+  Notification notification{state_, vote.vote, vote.election_epoch, /*version=*/2,
+                            committed_text()};
+  if (configurations_.last_seen != nullptr) {
+    notification.proposed = to_text(*configurations_.last_seen);
+  }
+  actions.emplace_back(Notify{to, std::move(notification)});
 }
 
 const std::string& Election::committed_text() {
@@ -123,6 +127,7 @@ void Election::settle(const Elected& held, ServerState state, Actions& actions) 
   outcome_.reset();
   finalize_at_.reset();
   newer_config_.reset();
+  proposed_config_.reset();
   // Whoever counts on the vote that we gave last should know that it does not stand.
   const bool joined_another = is_new_ && held.vote.leader != proposal_.leader;
   if (joined_another && takes_part()) send_to_voters(held_, actions);
@@ -146,7 +151,10 @@ void Election::on_notification(ServerId from, const Notification& notification, 
   const bool we_look = state_ == ServerState::kLooking;
   const bool sender_looks = notification.state == ServerState::kLooking;
   if (we_look && !searching_) return;  // before the first search, which will ask
-  if (we_look) note_config(notification);
+  if (we_look) {
+    note_config(notification);
+    note_proposed(notification);
+  }
   if (!configurations_.is_voter(from)) {
     if (sender_looks) answer_non_voter(from, actions);
     return;
@@ -179,6 +187,19 @@ void Election::note_config(const Notification& notification) {
   if (!config) return;
   const Ensemble& newest = newer_config_ ? *newer_config_ : *configurations_.committed;
   if (config->version > newest.version) newer_config_ = std::move(*config);
+}
+
+void Election::note_proposed(const Notification& notification) {
+  if (!notification.proposed) return;
+  Result<Ensemble> config = parse_ensemble(*notification.proposed);
+  if (!config) return;
+  const auto& [committed, last_seen] = configurations_;
+  const Ensemble& newest = last_seen != nullptr ? *last_seen : *committed;
+  if (config->version > newest.version) proposed_config_ = std::move(*config);
+}
+
+std::optional<Ensemble> Election::take_proposed_config() {
+  return std::exchange(proposed_config_, std::nullopt);
 }
 
 std::optional<Ensemble> Election::take_newer_config() {
@@ -307,7 +328,11 @@ bool Election::join_if_led(const Ballots& ballots, const Ballot& leadership) {
   for (const auto& [server, ballot] : ballots) {
     if (same_leadership(ballot, leadership)) followers.insert(server);
   }
-  if (!configurations_.is_quorum(followers)) return false;
+  // Who has proved that it leads may be followed, whoever else is to vote in the next
+  // configuration.
+  const bool is_led = leader == self_ ? configurations_.is_quorum(followers)
+                                      : is_quorum(*configurations_.committed, followers);
+  if (!is_led) return false;
   decide({leadership.vote, leadership.election_epoch}, std::move(followers));
   return true;
 }
@@ -341,7 +366,7 @@ void Election::count(Millis now) {
 
 void Election::decide(const Elected& elected, std::set<ServerId> supporters) {
   PADDOCK_CHECK(searching_);
-  PADDOCK_CHECK(configurations_.is_quorum(supporters));
+  PADDOCK_CHECK(is_quorum(*configurations_.committed, supporters));
   logical_clock_ = elected.election_epoch;
   outcome_ = elected;
   searching_ = false;

@@ -75,6 +75,9 @@ class Election {
   // A newer committed configuration than ours that a notification brought while looking, once. To
   // adopt it or not is the caller's: with reconfiguration disabled it must not.
   std::optional<Ensemble> take_newer_config();
+  // One that is proposed to others and is later than all that is known here, likewise. Whoever is
+  // told of it neither passes over those who vote in it, nor takes a quorum without it for one.
+  std::optional<Ensemble> take_proposed_config();
   // Whether what the search ended with will not come to be, so that it is best to search again at
   // once: others may need this server's vote. Leading: of those whose votes elected it so many look
   // again, follow others or cannot be reached, that the rest and `learners`, who are linked to it
@@ -108,6 +111,7 @@ class Election {
   const std::string& committed_text();
 
   void note_config(const Notification& notification);
+  void note_proposed(const Notification& notification);
   void note_second_thoughts(ServerId from, const Notification& notification);
   void note_supporter(ServerId from, const Notification& notification);
   void note_leader(const Notification& notification);
@@ -142,7 +146,7 @@ class Election {
   Millis resend_at_{};
   std::optional<Millis> finalize_at_;  // while a quorum agrees with the proposal
   std::optional<Elected> outcome_;
-  std::optional<Ensemble> newer_config_;
+  std::optional<Ensemble> newer_config_, proposed_config_;
 
   // While not looking.
   Elected held_;

@@ -76,6 +76,10 @@ Bytes encode_notification(const Notification& notification) {
   // Version 1 ends here, but 40 bytes would pass for the form that has no version.
   writer.write_string(has_config ? *notification.config : std::string_view());
   PADDOCK_CHECK(bytes.size() >= kHeadBytes);
+  const auto& proposed = notification.proposed;
+  if (has_config && proposed && bytes.size() + 4 + proposed->size() <= kNotificationBytesMax) {
+    writer.write_string(*proposed);
+  }
   PADDOCK_CHECK(bytes.size() <= kNotificationBytesMax);
   return bytes;
 }
@@ -105,6 +109,13 @@ Result<Notification> decode_notification(ByteView message) {
   }
   PADDOCK_TRY(const ByteView config, reader.read_raw(static_cast<std::size_t>(length)));
   notification.config = std::string(as_chars(config));
+  // Whatever else may be there is left alone.
+  const Result<std::int32_t> more = reader.read_int();
+  if (!more || *more <= 0 || static_cast<std::size_t>(*more) != reader.remaining()) {
+    return notification;
+  }
+  PADDOCK_TRY(const ByteView proposed, reader.read_raw(reader.remaining()));
+  notification.proposed = std::string(as_chars(proposed));
   return notification;
 }
 

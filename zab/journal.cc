@@ -64,6 +64,13 @@ WriteTicket Journal::write_current_epoch(Epoch epoch, Actions& actions) {
   return ticket;
 }
 
+WriteTicket Journal::write_configurations(const Configurations& configurations, Actions& actions) {
+  const WriteTicket ticket = next_ticket();
+  actions.emplace_back(
+      WriteConfigurations{ticket, configurations.committed, configurations.last_seen});
+  return ticket;
+}
+
 void Journal::on_persisted(WriteTicket ticket) {
   PADDOCK_CHECK(ticket >= last_persisted_);
   PADDOCK_CHECK(ticket <= last_ticket_);

@@ -6,6 +6,7 @@
 #include "common/ids.h"
 #include "zab/action.h"
 #include "zab/history.h"
+#include "zab/quorum.h"
 #include "zab/replica.h"
 
 namespace paddock::zab {
@@ -25,6 +26,7 @@ class Journal {
   WriteTicket install(LinkId link, Zxid zxid, Actions& actions);
   WriteTicket write_accepted_epoch(Epoch epoch, Actions& actions);  // larger than before
   WriteTicket write_current_epoch(Epoch epoch, Actions& actions);   // not smaller than before
+  WriteTicket write_configurations(const Configurations& configurations, Actions& actions);
 
   void on_persisted(WriteTicket ticket);
   // Delivers all that is logged up to `upto`.

@@ -24,11 +24,12 @@ std::string hex_of(Zxid zxid) {
 
 }  // namespace
 
-Leader::Leader(const Identity& identity, const Timing& timing, const Configurations& configurations,
+Leader::Leader(const Identity& identity, const Timing& timing, Reconfiguration& reconfiguration,
                Journal& journal, Millis now, Actions& actions)
     : identity_(identity),
       timing_(timing),
-      configurations_(configurations),
+      reconfiguration_(reconfiguration),
+      configurations_(reconfiguration.configurations()),
       journal_(journal),
       epoch_{identity.promised.value + 1},
       promised_(identity.promised),
@@ -142,6 +143,7 @@ void Leader::on(LearnerProgress& learner, AckEpoch& ack, Actions& actions) {
 void Leader::end_discovery(Actions& actions) {
   phase_ = Phase::kSynchronization;
   deadline_ = now_ + timing_.init_timeout();
+  reconfiguration_.number(epoch_, actions);
   epoch_written_ = journal_.write_current_epoch(epoch_, actions);
   for (auto& [link, learner] : learners_) {
     if (learner.state == State::kEpochAcked) synchronize(learner, actions);
@@ -174,9 +176,11 @@ void Leader::synchronize(LearnerProgress& learner, Actions& actions) {
     actions.emplace_back(Send{link, Proposal{txn}});
     learner.sent = txn.zxid;
   }
-  const auto& last_seen = configurations_.last_seen;
+  // It is committed with UPTODATE. What is only proposed by this leader is among its proposals.
+  const auto& [committed, last_seen] = configurations_;
+  const bool is_finished = is_established() || last_seen == nullptr;
   actions.emplace_back(
-      Send{link, NewLeader{epoch_, to_text(last_seen ? *last_seen : *configurations_.committed)}});
+      Send{link, NewLeader{epoch_, to_text(is_finished ? *committed : *last_seen)}});
   learner.state = State::kSynchronizing;
   learner.deadline = now_ + timing_.init_timeout();
 }
@@ -207,9 +211,17 @@ void Leader::count_new_leader(LearnerProgress& learner, Actions& actions) {
   if (self_is_ready && configurations_.is_quorum(acked_new_leader_)) establish(actions);
 }
 
-// A quorum has this server's history on disk: it is committed, whatever it holds.
+// A quorum has this server's history on disk: it is committed, whatever it holds. And so is the
+// configuration that it proposed with NEWLEADER, which may not be one for this server to lead in:
+// then those who are told now elect anew.
 void Leader::establish(Actions& actions) {
   phase_ = Phase::kBroadcast;
+  if (const auto next = configurations_.last_seen) {
+    if (!votes_in_one_place(*configurations_.committed, *next, identity_.self)) {
+      lose("it is no leader in the configuration that it has brought to an end");
+    }
+    reconfiguration_.activate(next, actions);
+  }
   last_committed_ = journal_.last_logged();
   last_proposed_ = identity_.alone ? last_committed_ : Zxid::make(epoch_, 0);
   journal_.deliver(last_committed_, actions);
@@ -244,6 +256,7 @@ void Leader::propose(Txn txn, Millis now, Actions& actions) {
   PADDOCK_CHECK(txn.zxid == next_zxid());
   now_ = now;
   last_proposed_ = txn.zxid;
+  if (txn.config != nullptr) reconfiguration_.see(txn.config, actions);
   for (auto& [link, learner] : learners_) {
     if (!learner.is_attached() || learner.observer) continue;
     actions.emplace_back(Send{link, Proposal{txn}});
@@ -278,11 +291,19 @@ void Leader::on_persisted(Actions& actions) {
   }
 }
 
-// Commits up to the last zxid that a quorum has on disk: in falling order of how far each is, the
-// first one that makes up a quorum with those before it.
+// A configuration that is committed may be all that the next ones have waited for.
 void Leader::commit_ready(Actions& actions) {
-  if (outstanding_.empty()) return;
-  if (identity_.alone) return commit(std::min(journal_.last_durable(), last_proposed_), actions);
+  while (!outstanding_.empty() && !lost_) {
+    const Zxid upto = on_a_quorum();
+    if (upto < outstanding_.front().zxid) return;
+    commit(upto, actions);
+  }
+}
+
+// The last zxid that a quorum has on disk: in falling order of how far each is, that of the first
+// one that makes up a quorum with those before it. Zxid{}: none of what is outstanding.
+Zxid Leader::on_a_quorum() const {
+  if (identity_.alone) return std::min(journal_.last_durable(), last_proposed_);
   std::vector<std::pair<Zxid, ServerId>> copies{{journal_.last_durable(), identity_.self}};
   for (const auto& [link, learner] : learners_) {
     if (learner.is_attached() && configurations_.is_voter(learner.sid) && !learner.observer) {
@@ -292,28 +313,62 @@ void Leader::commit_ready(Actions& actions) {
   std::sort(copies.rbegin(), copies.rend());
   std::set<ServerId> holders;
   for (const auto& [zxid, sid] : copies) {
-    if (zxid < outstanding_.front().zxid) return;
+    if (zxid < outstanding_.front().zxid) break;
     holders.insert(sid);
-    if (configurations_.is_quorum(holders)) return commit(zxid, actions);
+    if (configurations_.is_quorum(holders)) return zxid;
   }
+  return {};
 }
 
+// Up to there, or to a reconfiguration, behind which other quorums may do, and another leader.
 void Leader::commit(Zxid upto, Actions& actions) {
-  for (; !outstanding_.empty() && outstanding_.front().zxid <= upto; outstanding_.pop_front()) {
+  bool is_reconfig = false;
+  for (; !outstanding_.empty() && outstanding_.front().zxid <= upto && !is_reconfig;
+       outstanding_.pop_front()) {
     const Txn& txn = outstanding_.front();
     PADDOCK_CHECK(txn.zxid > last_committed_);
     last_committed_ = txn.zxid;
-    for (const auto& [link, learner] : learners_) {
-      if (!learner.is_attached()) continue;
-      if (learner.observer) {
-        actions.emplace_back(Send{link, Inform{txn}});
-      } else {
-        actions.emplace_back(Send{link, Commit{txn.zxid}});
-      }
+    is_reconfig = txn.config != nullptr && reconfiguration_.is_enabled();
+    if (!is_reconfig) {
+      announce_commit(txn, std::nullopt, actions);
+      continue;
     }
+    const ServerId designated = designate(*txn.config, txn.zxid);
+    announce_commit(txn, designated, actions);
+    reconfiguration_.activate(txn.config, actions);
+    if (designated == identity_.self) continue;
+    successor_ = designated;
+    lose(concat("in the new configuration server ", designated.value, " leads"));
   }
   journal_.deliver(last_committed_, actions);
   finish_sync_round(actions);
+}
+
+// `designated`: who leads in the configuration that is committed with it.
+void Leader::announce_commit(const Txn& txn, std::optional<ServerId> designated, Actions& actions) {
+  for (const auto& [link, learner] : learners_) {
+    if (!learner.is_attached()) continue;
+    if (learner.observer) {
+      designated ? actions.emplace_back(Send{link, InformAndActivate{txn, *designated}})
+                 : actions.emplace_back(Send{link, Inform{txn}});
+    } else {
+      designated ? actions.emplace_back(Send{link, CommitAndActivate{txn.zxid, *designated}})
+                 : actions.emplace_back(Send{link, Commit{txn.zxid}});
+    }
+  }
+}
+
+// This server as long as it can; else whoever has the most of what follows the reconfiguration.
+ServerId Leader::designate(const Ensemble& next, Zxid zxid) const {
+  if (votes_in_one_place(*configurations_.committed, next, identity_.self)) return identity_.self;
+  const LearnerProgress* best = nullptr;
+  for (const auto& [link, learner] : learners_) {
+    const bool can_lead = learner.is_attached() && !learner.observer &&
+                          next.is_voter(learner.sid) && next.weight(learner.sid) > 0 &&
+                          learner.acked >= zxid;
+    if (can_lead && (best == nullptr || learner.acked > best->acked)) best = &learner;
+  }
+  return best != nullptr ? best->sid : identity_.self;
 }
 
 // What learners pass on.

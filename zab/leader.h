@@ -15,6 +15,7 @@
 #include "zab/learner_progress.h"
 #include "zab/message.h"
 #include "zab/quorum.h"
+#include "zab/reconfiguration.h"
 #include "zab/replica.h"
 
 namespace paddock::zab {
@@ -37,8 +38,8 @@ class Leader {
     std::uint32_t txns_max = kEpochTxnsMax;
   };
 
-  // `configurations` and `journal` outlive it.
-  Leader(const Identity& identity, const Timing& timing, const Configurations& configurations,
+  // `reconfiguration` and `journal` outlive it.
+  Leader(const Identity& identity, const Timing& timing, Reconfiguration& reconfiguration,
          Journal& journal, Millis now, Actions& actions);
 
   void on_link_opened(LinkId link, Millis now);
@@ -62,6 +63,8 @@ class Leader {
   std::set<ServerId> learner_ids() const;  // who is linked and has said who it is
   // Set once this leadership is over: why, in words.
   const std::optional<std::string>& lost() const { return lost_; }
+  // Set with it where a reconfiguration has made another one the leader.
+  std::optional<ServerId> successor() const { return successor_; }
   Millis next_deadline() const;
   Leadership view() const;
   std::string describe() const;
@@ -102,7 +105,10 @@ class Leader {
   void establish(Actions& actions);
   void welcome(LearnerProgress& learner, Actions& actions);
   void commit_ready(Actions& actions);
+  Zxid on_a_quorum() const;
   void commit(Zxid upto, Actions& actions);
+  void announce_commit(const Txn& txn, std::optional<ServerId> designated, Actions& actions);
+  ServerId designate(const Ensemble& next, Zxid zxid) const;
   Millis silence_limit(const LearnerProgress& learner) const;
   void ping(LearnerProgress& learner, Actions& actions);
   void ping_all(Actions& actions);
@@ -117,6 +123,7 @@ class Leader {
 
   const Identity identity_;
   const Timing timing_;
+  Reconfiguration& reconfiguration_;
   const Configurations& configurations_;
   Journal& journal_;
 
@@ -143,6 +150,7 @@ class Leader {
   bool quorum_check_due_ = false;  // every other ping
   Millis now_;
   std::optional<std::string> lost_;
+  std::optional<ServerId> successor_;
 };
 
 }  // namespace paddock::zab

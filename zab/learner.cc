@@ -27,12 +27,13 @@ Millis dial_timeout(const Timing& timing) {
 }  // namespace
 
 Learner::Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
-                 bool wants_snapshot, Journal& journal, Millis now, Millis dial_at,
-                 Actions& actions)
+                 bool wants_snapshot, Reconfiguration& reconfiguration, Journal& journal,
+                 Millis now, Millis dial_at, Actions& actions)
     : identity_(identity),
       timing_(timing),
       leader_(leader),
       link_(link),
+      reconfiguration_(reconfiguration),
       journal_(journal),
       dial_at_(dial_at),
       deadline_(std::max(now, dial_at) + dial_timeout(timing)),
@@ -45,12 +46,13 @@ void Learner::on_link_opened(Millis now, Actions& actions) {
   phase_ = Phase::kDiscovery;
   deadline_ = now + timing_.init_timeout();
   // The acceptedEpoch that it claims is on disk.
-  send_when_durable(LearnerInfo{.observer = identity_.observer,
-                                .accepted_epoch = journal_.accepted_epoch(),
-                                .sid = identity_.self,
-                                .config_version = identity_.config_version,
-                                .heartbeat = timing_.heartbeat},
-                    journal_.last_ticket(), actions);
+  send_when_durable(
+      LearnerInfo{.observer = identity_.observer,
+                  .accepted_epoch = journal_.accepted_epoch(),
+                  .sid = identity_.self,
+                  .config_version = reconfiguration_.configurations().committed->version,
+                  .heartbeat = timing_.heartbeat},
+      journal_.last_ticket(), actions);
 }
 
 void Learner::on_message(Message message, Millis now, Actions& actions) {
@@ -150,6 +152,14 @@ void Learner::on(NewLeader& new_leader, Actions& actions) {
     return lose(concat("NEWLEADER of epoch ", new_leader.epoch.value, " after LEADERINFO of epoch ",
                        epoch_.value));
   }
+  if (new_leader.config && reconfiguration_.is_enabled()) {
+    Result<Ensemble> config = parse_ensemble(*new_leader.config);
+    if (!config) {
+      return lose(concat("the leader's configuration is unreadable: ", config.error().message));
+    }
+    activations_.push_back({std::make_shared<const Ensemble>(std::move(*config)), std::nullopt});
+    reconfiguration_.see(activations_.back().config, actions);
+  }
   phase_ = Phase::kSynchronized;
   synchronized_ = commit_point_;
   const WriteTicket epoch_written = journal_.write_current_epoch(epoch_, actions);
@@ -161,6 +171,10 @@ void Learner::on(UpToDate&, Actions& actions) {
   if (phase_ != Phase::kSynchronized || !held_.empty()) return lose("UPTODATE out of turn");
   if (identity_.observer && last_received_ > commit_point_) {
     return lose("UPTODATE, and proposals that are not committed, to an observer");
+  }
+  for (const Activation& activation : std::exchange(activations_, {})) {
+    activate(activation, actions);
+    if (lost_) return;
   }
   phase_ = Phase::kServing;
   actions.emplace_back(RoleChanged{identity_.observer ? Role::kObserving : Role::kFollowing,
@@ -213,6 +227,60 @@ void Learner::on(Inform& inform, Actions& actions) {
   journal_.deliver(zxid, actions);
 }
 
+// Reconfiguration. What is proposed counts from when it is logged on; what is committed before
+// UPTODATE is in force with UPTODATE.
+
+void Learner::on(CommitAndActivate& commit, Actions& actions) {
+  const auto config = proposed_config(commit.zxid);
+  Commit plain{commit.zxid};
+  on(plain, actions);
+  if (!lost_ && config != nullptr) activate_in_turn({config, commit.designated}, actions);
+}
+
+void Learner::on(InformAndActivate& inform, Actions& actions) {
+  const auto config = inform.txn.config;
+  Inform plain{std::move(inform.txn)};
+  on(plain, actions);
+  if (!lost_ && config != nullptr) activate_in_turn({config, inform.designated}, actions);
+}
+
+// Null: that transaction is none, or was taken note of long ago.
+std::shared_ptr<const Ensemble> Learner::proposed_config(Zxid zxid) const {
+  for (const Txn& txn : gathered_) {
+    if (txn.zxid == zxid) return txn.config;
+  }
+  const auto& last_seen = reconfiguration_.configurations().last_seen;
+  return last_seen != nullptr && last_seen->version == zxid.value ? last_seen : nullptr;
+}
+
+void Learner::activate_in_turn(Activation activation, Actions& actions) {
+  if (is_serving()) {
+    activate(activation, actions);
+  } else {
+    activations_.push_back(std::move(activation));
+  }
+}
+
+// Who leads is known with a reconfiguration that is committed now; of one that was before there is
+// only the leader that told of it.
+void Learner::activate(const Activation& activation, Actions& actions) {
+  const Ensemble& next = *activation.config;
+  // A ZooKeeper leader tells who joins it of a configuration that it has only proposed.
+  const auto is_it = [&](const Txn& txn) { return txn.zxid.value == next.version; };
+  if (!activation.designated && std::ranges::any_of(gathered_, is_it)) return;
+  const auto before = reconfiguration_.configurations().committed;
+  if (!reconfiguration_.activate(activation.config, actions)) return;
+  const Member* const self = next.find(identity_.self);
+  const bool observes = self != nullptr && self->observer;
+  const bool leads_on = activation.designated ? *activation.designated == leader_
+                                              : votes_in_one_place(*before, next, leader_);
+  if (leads_on && observes == identity_.observer) return;
+  appointed_ = activation.designated;
+  lose(leads_on
+           ? concat("the new configuration makes it ", observes ? "an observer" : "a participant")
+           : "the new configuration has another leader");
+}
+
 // Not answered during synchronization: the leader counts the answer as a sign of a learner at work.
 void Learner::on(Ping& ping, Actions& actions) {
   if (is_serving()) actions.emplace_back(AnswerPing{link_, ping.zxid});
@@ -256,13 +324,19 @@ void Learner::on_commit_point(Actions& actions) {
   if (is_serving()) return journal_.deliver(commit_point_, actions);
   if (phase_ != Phase::kCatchingUp) return;
   for (; !gathered_.empty() && gathered_.front().zxid <= commit_point_; gathered_.pop_front()) {
-    journal_.append(std::move(gathered_.front()), actions);
+    append(std::move(gathered_.front()), actions);
   }
+}
+
+// Whoever has a reconfiguration in its log knows what it says.
+WriteTicket Learner::append(Txn txn, Actions& actions) {
+  if (txn.config != nullptr) reconfiguration_.see(txn.config, actions);
+  return journal_.append(std::move(txn), actions);
 }
 
 void Learner::log(Txn txn, Actions& actions) {
   const Zxid zxid = txn.zxid;
-  const WriteTicket written = journal_.append(std::move(txn), actions);
+  const WriteTicket written = append(std::move(txn), actions);
   last_received_ = zxid;
   if (!identity_.observer) acknowledge(zxid, written, actions);
 }

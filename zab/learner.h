@@ -1,8 +1,10 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/ids.h"
 #include "zab/action.h"
@@ -10,6 +12,7 @@
 #include "zab/ensemble.h"
 #include "zab/journal.h"
 #include "zab/message.h"
+#include "zab/reconfiguration.h"
 
 namespace paddock::zab {
 
@@ -25,13 +28,13 @@ class Learner {
   struct Identity {
     ServerId self;
     bool observer = false;
-    std::int64_t config_version = 0;
   };
 
-  // Dials, not before `dial_at`. `journal` outlives it. `wants_snapshot`: our log cannot be cut
-  // back to where the leader's has it; claim to have nothing.
+  // Dials, not before `dial_at`. `reconfiguration` and `journal` outlive it. `wants_snapshot`: our
+  // log cannot be cut back to where the leader's has it; claim to have nothing.
   Learner(const Identity& identity, const Timing& timing, ServerId leader, LinkId link,
-          bool wants_snapshot, Journal& journal, Millis now, Millis dial_at, Actions& actions);
+          bool wants_snapshot, Reconfiguration& reconfiguration, Journal& journal, Millis now,
+          Millis dial_at, Actions& actions);
 
   void on_link_opened(Millis now, Actions& actions);
   void on_message(Message message, Millis now, Actions& actions);
@@ -49,6 +52,9 @@ class Learner {
   // Set once this attempt is over: why, in words. The caller closes the link.
   const std::optional<std::string>& lost() const { return lost_; }
   bool needs_snapshot() const { return needs_snapshot_; }
+  // Set with lost() where a reconfiguration has made this one the leader, or has changed the role
+  // that this server has with it.
+  std::optional<ServerId> appointed() const { return appointed_; }
   // While a snapshot comes in, whoever reads the link watches that it does.
   Millis next_deadline() const;
   std::string describe() const;
@@ -80,8 +86,9 @@ class Learner {
   void on(Ping& ping, Actions& actions);
   void on(Sync& sync, Actions& actions);
   void on(Revalidated& answer, Actions& actions);
-  // What a leader does not say: LearnerInfo, AckEpoch, Ack, Request, Revalidate; and what this
-  // server does not take yet: CommitAndActivate, InformAndActivate.
+  void on(CommitAndActivate& commit, Actions& actions);
+  void on(InformAndActivate& inform, Actions& actions);
+  // What a leader does not say: LearnerInfo, AckEpoch, Ack, Request, Revalidate.
   template <typename T>
   void on(T&, Actions&);
 
@@ -89,6 +96,15 @@ class Learner {
   Millis silence_limit() const;
   void gather(Txn txn);
   void on_commit_point(Actions& actions);
+  // A configuration is committed; `designated`, if that is known, leads in it.
+  struct Activation {
+    std::shared_ptr<const Ensemble> config;
+    std::optional<ServerId> designated;
+  };
+  std::shared_ptr<const Ensemble> proposed_config(Zxid zxid) const;
+  void activate_in_turn(Activation activation, Actions& actions);
+  void activate(const Activation& activation, Actions& actions);
+  WriteTicket append(Txn txn, Actions& actions);
   void log(Txn txn, Actions& actions);
   void acknowledge(Zxid zxid, WriteTicket after, Actions& actions);
   void send_when_durable(Message message, WriteTicket after, Actions& actions);
@@ -97,6 +113,7 @@ class Learner {
   const Timing timing_;
   const ServerId leader_;
   const LinkId link_;
+  Reconfiguration& reconfiguration_;
   Journal& journal_;
 
   Phase phase_ = Phase::kDialling;
@@ -112,6 +129,8 @@ class Learner {
   Millis deadline_;           // when the leader has been silent for too long
   const bool wants_snapshot_;
   bool needs_snapshot_ = false;
+  std::vector<Activation> activations_;  // until UPTODATE
+  std::optional<ServerId> appointed_;
   std::optional<std::string> lost_;
 };
 

@@ -111,10 +111,11 @@ std::string to_string(const Message& message) {
 
 std::string to_string(const Notification& notification) {
   const Vote& vote = notification.vote;
-  return concat(to_string(notification.state), " leader=", vote.leader.value, text_of(vote.zxid),
-                " electionEpoch=", notification.election_epoch,
-                " peerEpoch=", vote.peer_epoch.value, " version=", notification.version,
-                config_text(notification.config));
+  return concat(
+      to_string(notification.state), " leader=", vote.leader.value, text_of(vote.zxid),
+      " electionEpoch=", notification.election_epoch, " peerEpoch=", vote.peer_epoch.value,
+      " version=", notification.version, config_text(notification.config),
+      notification.proposed ? concat(" proposed=", notification.proposed->size(), "B") : "");
 }
 
 std::string_view to_string(ServerState state) {

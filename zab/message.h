@@ -16,12 +16,16 @@
 // quorum_codec). Source: ZooKeeper 3.8, quorum/QuorumPacket, LearnerHandler, FastLeaderElection.
 namespace paddock::zab {
 
+struct Ensemble;
+
 // A transaction as the engine sees it: a zxid, and bytes that are not its business (in a server, a
 // TxnHeader, the record and the digest). The bytes are shared by the log, the followers and the
 // host.
 struct Txn {
   Zxid zxid;
   std::shared_ptr<const Bytes> payload;
+  // Of a reconfig: what it makes the next configuration. Whoever reads the bytes sets it.
+  std::shared_ptr<const Ensemble> config = nullptr;
 };
 
 // What a server is doing. The numbers are those of a Notification.
@@ -47,6 +51,9 @@ struct Notification {
   std::int64_t election_epoch = 0;  // the sender's logical clock, or the round of the vote it holds
   std::int32_t version = 2;         // 0: before peer_epoch was sent; 1: no config
   std::optional<std::string> config;  // the sender's committed configuration as text
+  // The one that is to be the next, while a reconfiguration is under way. Ours: ZooKeeper does not
+  // read what is behind `config`.
+  std::optional<std::string> proposed = std::nullopt;
 };
 
 // Of a learner: the first packet. FOLLOWERINFO or OBSERVERINFO.

@@ -12,6 +12,7 @@
 #include "zab/leader.h"
 #include "zab/learner.h"
 #include "zab/quorum.h"
+#include "zab/reconfiguration.h"
 
 namespace paddock::zab {
 
@@ -40,10 +41,12 @@ class Replica::Impl {
  public:
   Impl(Membership membership, Durable durable)
       : membership_(std::move(membership)),
-        configurations_{
-            membership_.ensemble ? membership_.ensemble : std::make_shared<const Ensemble>(),
-            nullptr},
         journal_(std::move(durable)),
+        reconfiguration_(
+            {membership_.ensemble ? membership_.ensemble : std::make_shared<const Ensemble>(),
+             membership_.last_seen},
+            membership_.reconfig_enabled && membership_.ensemble != nullptr, journal_),
+        configurations_(reconfiguration_.configurations()),
         election_(membership_.self, configurations_, membership_.timing) {}
 
   void step(Event event, Millis now, Actions& actions);
@@ -51,6 +54,7 @@ class Replica::Impl {
   std::string describe() const;
 
   const Journal& journal() const { return journal_; }
+  const Configurations& configurations() const { return configurations_; }
   const std::optional<Leader>& leader() const { return leader_; }
   Role role() const { return role_; }
   bool is_searching() const {
@@ -85,9 +89,13 @@ class Replica::Impl {
   void on(HistoryTrimmed trimmed, Actions&) { journal_.trim(trimmed.start); }
 
   void start(Actions& actions);
-  void look(std::string reason, Actions& actions);
+  // `appointed`: who leads next, if that is known without an election.
+  void look(std::string reason, std::optional<ServerId> appointed, Actions& actions);
   void search(Actions& actions);
-  void settle(Actions& actions);
+  void adopt(std::optional<Ensemble> newer, Actions& actions);
+  void note_proposed(std::optional<Ensemble> proposed, Actions& actions);
+  void settle(const Elected& elected, Actions& actions);
+  void close_early(Actions& actions);
   void lead(Actions& actions);
   void follow(ServerId leader, Actions& actions);
   // After every event: what its outcome calls for.
@@ -95,8 +103,9 @@ class Replica::Impl {
   void note_role(Actions& actions, std::size_t from);
 
   const Membership membership_;
-  Configurations configurations_;
   Journal journal_;
+  Reconfiguration reconfiguration_;
+  const Configurations& configurations_;
   Election election_;
   std::optional<Leader> leader_;    // while leading, or trying to
   std::optional<Learner> learner_;  // while following or observing, or trying to
@@ -121,6 +130,7 @@ void Replica::Impl::step(Event event, Millis now, Actions& actions) {
   const std::size_t first = actions.size();
   if (!started_) start(actions);
   std::visit([&](auto& e) { on(e, actions); }, event);
+  note_role(actions, first);
   conclude(actions);
   note_role(actions, first);
 }
@@ -158,6 +168,8 @@ void Replica::Impl::on(Persisted persisted, Actions& actions) {
 void Replica::Impl::on(Notified& notified, Actions& actions) {
   if (is_alone()) return;
   election_.on_notification(notified.from, notified.notification, now_, actions);
+  adopt(election_.take_newer_config(), actions);
+  note_proposed(election_.take_proposed_config(), actions);
 }
 
 void Replica::Impl::on(PeerReachable peer, Actions&) {
@@ -172,7 +184,8 @@ void Replica::Impl::on(LinkOpened opened, Actions& actions) {
     actions.emplace_back(Close{opened.link, "no longer wanted"});
   } else if (leader_ && !is_alone()) {
     leader_->on_link_opened(opened.link, now_);
-  } else if (learner_ || is_alone() || early_.size() >= kEarlyLinksMax) {
+  } else if ((learner_ && configurations_.last_seen == nullptr) || is_alone() ||
+             early_.size() >= kEarlyLinksMax) {
     actions.emplace_back(Close{opened.link, "this server does not lead"});
   } else {
     early_.emplace(opened.link, EarlyLink{});
@@ -224,19 +237,20 @@ void Replica::Impl::on(SyncRequested request, Actions& actions) {
 }
 
 void Replica::Impl::conclude(Actions& actions) {
-  if (leader_ && leader_->lost()) return look(*leader_->lost(), actions);
-  if (learner_ && learner_->lost()) return look(*learner_->lost(), actions);
+  if (leader_ && leader_->lost()) return look(*leader_->lost(), leader_->successor(), actions);
+  if (learner_ && learner_->lost()) return look(*learner_->lost(), learner_->appointed(), actions);
   if (!leader_ && !learner_) {
-    if (election_.outcome()) settle(actions);
+    if (election_.outcome()) settle(*election_.outcome(), actions);
     return;
   }
   if (is_alone()) return;
+  if (learner_ && configurations_.last_seen == nullptr) close_early(actions);
   const bool serves = leader_ ? leader_->is_established() : learner_->is_serving();
   if (!serves) {
     const bool deserted =
         election_.is_deserted(leader_ ? leader_->learner_ids() : std::set<ServerId>{});
-    if (deserted) look(leader_ ? "who elected it turned away" : "its leader turned away", actions);
-    return;
+    if (!deserted) return;
+    return look(leader_ ? "who elected it turned away" : "its leader turned away", {}, actions);
   }
   if (holds_epoch_) return;
   holds_epoch_ = true;
@@ -244,7 +258,7 @@ void Replica::Impl::conclude(Actions& actions) {
   election_.set_held_epoch(leader_ ? leader_->epoch() : learner_->epoch());
 }
 
-void Replica::Impl::look(std::string reason, Actions& actions) {
+void Replica::Impl::look(std::string reason, std::optional<ServerId> appointed, Actions& actions) {
   if (leader_) {
     promised_ = leader_->promised();
     leader_->close_all("it no longer leads", actions);
@@ -262,7 +276,10 @@ void Replica::Impl::look(std::string reason, Actions& actions) {
     role_ = Role::kLooking;
     actions.emplace_back(RoleChanged{role_, {}, {}, std::move(reason)});
   }
-  search(actions);
+  holds_epoch_ = false;
+  if (!appointed) return search(actions);
+  const Vote vote{*appointed, journal_.last_delivered(), journal_.current_epoch()};
+  settle({vote, election_.logical_clock()}, actions);
 }
 
 // The vote claims what is on disk, not what is in memory.
@@ -271,11 +288,31 @@ void Replica::Impl::search(Actions& actions) {
   Vote own{membership_.self, journal_.last_durable(), journal_.current_epoch()};
   if (!configurations_.is_voter(membership_.self)) own = kNoVote;
   election_.search(own, now_, actions);
-  if (election_.outcome()) settle(actions);
+  if (election_.outcome()) settle(*election_.outcome(), actions);
 }
 
-void Replica::Impl::settle(Actions& actions) {
-  const Elected elected = *election_.outcome();
+// While it looks: somebody has told of a newer configuration. Other servers are to be asked then.
+void Replica::Impl::adopt(std::optional<Ensemble> newer, Actions& actions) {
+  if (!newer || leader_ || learner_) return;
+  const auto config = std::make_shared<const Ensemble>(std::move(*newer));
+  if (reconfiguration_.activate(config, actions)) search(actions);
+}
+
+// While it looks: others, whose votes may be needed, decide by one that is proposed as well. Not
+// where our log goes beyond it without it: then nothing came of it.
+void Replica::Impl::note_proposed(std::optional<Ensemble> proposed, Actions& actions) {
+  if (!proposed || leader_ || learner_ || !reconfiguration_.is_enabled()) return;
+  const Zxid zxid{proposed->version};
+  const bool was_passed_over =
+      zxid <= journal_.last_logged() && journal_.history().floor(zxid) != zxid;
+  if (was_passed_over || proposed->version <= configurations_.committed->version) return;
+  reconfiguration_.see(std::make_shared<const Ensemble>(std::move(*proposed)), actions);
+  search(actions);
+}
+
+// A copy: settling forgets the outcome.
+void Replica::Impl::settle(const Elected& outcome, Actions& actions) {
+  const Elected elected = outcome;
   const bool is_self = elected.vote.leader == membership_.self;
   election_.settle(elected,
                    is_self         ? ServerState::kLeading
@@ -292,23 +329,26 @@ void Replica::Impl::settle(Actions& actions) {
 void Replica::Impl::lead(Actions& actions) {
   leader_.emplace(
       Leader::Identity{membership_.self, is_alone(), promised_, membership_.epoch_txns_max},
-      membership_.timing, configurations_, journal_, now_, actions);
+      membership_.timing, reconfiguration_, journal_, now_, actions);
   for (auto& [link, early] : std::exchange(early_, {})) {
     leader_->on_link_opened(link, now_);
     if (early.info) leader_->on_message(link, std::move(*early.info), now_, actions);
   }
 }
 
-void Replica::Impl::follow(ServerId leader, Actions& actions) {
+void Replica::Impl::close_early(Actions& actions) {
   for (const auto& [link, early] : std::exchange(early_, {})) {
     actions.emplace_back(Close{link, "this server does not lead"});
   }
+}
+
+void Replica::Impl::follow(ServerId leader, Actions& actions) {
+  close_early(actions);
   last_dialled_.value += last_dialled_.value == 0 ? 1 : 2;
   learner_link_is_gone_ = false;
-  learner_.emplace(
-      Learner::Identity{membership_.self, is_observer(), configurations_.committed->version},
-      membership_.timing, leader, last_dialled_, wants_snapshot_, journal_, now_,
-      leader == last_leader_ ? retry_at_ : now_, actions);
+  learner_.emplace(Learner::Identity{membership_.self, is_observer()}, membership_.timing, leader,
+                   last_dialled_, wants_snapshot_, reconfiguration_, journal_, now_,
+                   leader == last_leader_ ? retry_at_ : now_, actions);
 }
 
 void Replica::Impl::note_role(Actions& actions, std::size_t from) {
@@ -399,6 +439,10 @@ Epoch Replica::current_epoch() const {
 
 std::size_t Replica::outstanding() const {
   return impl_->leader() ? impl_->leader()->outstanding() : 0;
+}
+
+const Configurations& Replica::configurations() const {
+  return impl_->configurations();
 }
 
 std::string Replica::describe() const {

@@ -11,6 +11,7 @@
 #include "zab/ensemble.h"
 #include "zab/event.h"
 #include "zab/history.h"
+#include "zab/quorum.h"
 
 namespace paddock::zab {
 
@@ -31,6 +32,10 @@ struct Membership {
   ServerId self;
   std::shared_ptr<const Ensemble> ensemble;  // null: stands alone
   Timing timing;
+  // Whether the ensemble may change; if not, nothing that others say changes it here. And what was
+  // proposed as the next one, but not known to be committed, before the restart; null: nothing.
+  bool reconfig_enabled = false;
+  std::shared_ptr<const Ensemble> last_seen = nullptr;
   // A leader with no more left steps down, and the next one begins an epoch. Fewer in a simulation.
   std::uint32_t epoch_txns_max = kEpochTxnsMax;
 };
@@ -85,6 +90,8 @@ class Replica {
   Epoch current_epoch() const;
   std::size_t outstanding() const;               // proposed, not committed
   std::optional<Leadership> leadership() const;  // while leading and serving
+
+  const Configurations& configurations() const;  // those in force
 
   // One line for operators and tests; never for decisions.
   std::string describe() const;

@@ -42,17 +42,20 @@ SessionId first_session_id(ServerId server, WallMillis wall) {
 }
 
 // A transaction of the leader's that this server could not read back from its own log must not get
-// there. nullptr: it is good.
-const char* fault_of(const zab::Txn& txn) {
+// there. nullptr: it is good. Notes what it makes the next configuration.
+const char* look_into(zab::Txn& txn) {
   const Result<Txn> decoded = decode_txn(*txn.payload);
   if (!decoded) return "a transaction that does not parse";
   if (decoded->header.zxid != txn.zxid) return "a transaction under another's zxid";
-  return nullptr;
+  if (decoded->header.type != OpCode::kReconfig) return nullptr;
+  txn.config = config_in(*decoded);
+  return txn.config != nullptr ? nullptr : "a configuration that does not parse";
 }
 
-const char* fault_of(const zab::Message& message) {
-  if (const auto* proposal = std::get_if<zab::Proposal>(&message)) return fault_of(proposal->txn);
-  if (const auto* inform = std::get_if<zab::Inform>(&message)) return fault_of(inform->txn);
+const char* look_into(zab::Message& message) {
+  if (auto* proposal = std::get_if<zab::Proposal>(&message)) return look_into(proposal->txn);
+  if (auto* inform = std::get_if<zab::Inform>(&message)) return look_into(inform->txn);
+  if (auto* inform = std::get_if<zab::InformAndActivate>(&message)) return look_into(inform->txn);
   return nullptr;
 }
 
@@ -332,7 +335,7 @@ std::string Core::Impl::peer_of(zab::LinkId link) const {
 }
 
 void Core::Impl::on(zab::Received received, CoreActions& actions) {
-  if (const char* const fault = fault_of(received.message)) {
+  if (const char* const fault = look_into(received.message)) {
     const std::string reason = concat("it sent ", fault);
     actions.notes.push_back(
         {Note::Level::kError, concat("closing quorum link ", received.link.value,
@@ -350,14 +353,15 @@ void Core::Impl::on(zab::Notified notified, CoreActions& actions) {
 }
 
 void Core::Impl::compare_configurations(const zab::Notified& notified, CoreActions& actions) {
-  const zab::Ensemble& own = *options.membership.ensemble;
+  const zab::Ensemble& own = *replica.configurations().committed;
   const std::string from = concat("server ", notified.from.value);
   const std::string config = notified.notification.config.value_or("");
   if (compared.size() >= kPeersCompared) return;
   const auto [entry, is_new] = compared.try_emplace(notified.from, config);
   if (!is_new && entry->second == config) return;
   entry->second = config;
-  if (own.find(notified.from) == nullptr && notified.from >= ServerId{0}) {
+  const bool may_join = options.reconfig_enabled;
+  if (own.find(notified.from) == nullptr && notified.from >= ServerId{0} && !may_join) {
     actions.notes.push_back(
         {Note::Level::kWarning,
          concat(from,
@@ -450,7 +454,7 @@ void Core::Impl::begin_role(const zab::RoleChanged& changed, CoreActions& action
 }
 
 void Core::Impl::show_config() {
-  const zab::Ensemble& ensemble = *options.membership.ensemble;
+  const zab::Ensemble& ensemble = *replica.configurations().committed;
   tree.set_config(to_text(ensemble), ensemble.version, wall);
 }
 

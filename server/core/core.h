@@ -21,9 +21,10 @@ struct CoreOptions {
   zab::Membership membership;  // without an ensemble: stands alone
   Millis tick_time{3000};
   Millis session_timeout_min{6000}, session_timeout_max{60000};
-  bool enforce_quota = false;     // zookeeper.enforceQuota
-  bool reconfig_enabled = false;  // reconfigEnabled
-  bool close_session_txn = true;  // closeSessionTxn.enabled: the list of paths in it
+  bool enforce_quota = false;      // zookeeper.enforceQuota
+  bool reconfig_enabled = false;   // reconfigEnabled
+  bool standalone_enabled = true;  // standaloneEnabled: two voters stay at least
+  bool close_session_txn = true;   // closeSessionTxn.enabled: the list of paths in it
   // In an ensemble:
   bool leader_serves = true;               // leaderServes: whether a leader has clients of its own
   bool local_sessions = false;             // localSessionsEnabled

@@ -48,7 +48,7 @@ using ClientAction = std::variant<TreeChange, Reply, SessionReply, CloseConnecti
 
 // What goes to the other members, in this order.
 using PeerAction = std::variant<zab::Notify, zab::Connect, zab::Close, zab::Send, zab::SendHistory,
-                                zab::SendSnapshot>;
+                                zab::SendSnapshot, zab::ConfigurationsChanged>;
 
 // A line for the operator's log; the core itself logs nothing.
 struct Note {

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -21,8 +23,9 @@
 namespace paddock::server {
 
 // What Core is made of: core.cc has the steps, the engine's actions, the roles and apply;
-// core_leader.cc what only a leader does; core_learner.cc what followers and observers do;
-// core_local.cc sessions that this server alone knows; core_read_only.cc a server without a quorum.
+// core_leader.cc what only a leader does; core_reconfig.cc its reconfigurations; core_learner.cc
+// what followers and observers do; core_local.cc sessions that this server alone knows;
+// core_read_only.cc a server without a quorum.
 struct Core::Impl {
   // Leading: what is to be answered, and to whom, once a transaction is applied.
   struct Waiting {
@@ -145,6 +148,11 @@ struct Core::Impl {
   void note_warnings(CoreActions& actions);
   void note_expired(const std::vector<SessionId>& expired, CoreActions& actions) const;
 
+  // --- core_reconfig.cc ---
+  std::set<ServerId> synced_servers() const;
+  ErrorCode next_configuration(const ReconfigRequest& request, zab::Ensemble& next) const;
+  TxnBytes prepare(const WriteRequest& request, Zxid zxid);
+
   // --- core_learner.cc ---
   void forward(ClientRequest& request, ErrorCode ephemerals, CoreActions& actions);
   void forward_create_session(const ConnectSession& connect);
@@ -228,6 +236,8 @@ struct Core::Impl {
   boost::unordered_flat_map<SessionId, std::int32_t> touched;  // since the last PING; timeouts
 };
 
+// What a transaction makes the next configuration; null: it is no reconfig, or not one that parses.
+std::shared_ptr<const zab::Ensemble> config_in(const Txn& txn);
 Reply begin_reply(ConnectionId connection, bool close = false);
 std::string hex_of(std::int64_t value);
 

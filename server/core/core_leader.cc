@@ -46,9 +46,9 @@ void Core::Impl::on_write(const ClientRequest& request, Session& session, ErrorC
   } else {
     const bool is_op = is_client_op(request.header.op) && is_write(request.header.op);
     if (!is_op) answer.kind = Waiting::Kind::kNotAnOp;
-    bytes = preparer.prepare(
-        {request.session, request.header, request.record(), *request.credentials, ephemerals}, zxid,
-        wall);
+    bytes = prepare(
+        {request.session, request.header, request.record(), *request.credentials, ephemerals},
+        zxid);
     note_warnings(actions);
   }
   propose(std::move(bytes), answer);
@@ -170,7 +170,7 @@ TxnBytes Core::Impl::prepare_for_learner(zab::LinkId link, const zab::Request& r
   if (session == nullptr && op != OpCode::kCloseSession &&
       may_be_local_elsewhere(request.session)) {
     write.ephemerals = ErrorCode::kSessionExpired;
-    return preparer.prepare(write, zxid, wall);
+    return prepare(write, zxid);
   }
   if (session == nullptr || session->closing) return refuse(ErrorCode::kSessionExpired);
   sessions.touch(request.session, *session, now);
@@ -180,7 +180,7 @@ TxnBytes Core::Impl::prepare_for_learner(zab::LinkId link, const zab::Request& r
   }
   if (!session->owner) session->owner = link;
   if (session->owner != link) return refuse(ErrorCode::kSessionMoved);
-  return preparer.prepare(write, zxid, wall);
+  return prepare(write, zxid);
 }
 
 void Core::Impl::on_learner(zab::LinkId link, const zab::Revalidate& asked, CoreActions& actions) {
@@ -217,7 +217,11 @@ void Core::Impl::propose(TxnBytes bytes, Waiting answer) {
   proposal_bytes.max = std::max(proposal_bytes.max, size);
   proposal_bytes.last = size;
   waiting.push_back(answer);
-  replica.step(zab::Propose{{answer.zxid, std::move(bytes)}}, now, zab_actions);
+  zab::Txn txn{answer.zxid, std::move(bytes)};
+  if (decode_txn_header(*txn.payload).value().type == OpCode::kReconfig) {
+    txn.config = config_in(decode_txn(*txn.payload).value());
+  }
+  replica.step(zab::Propose{std::move(txn)}, now, zab_actions);
 }
 
 void Core::Impl::answer(const Waiting& next, const Txn& txn, CoreActions& actions) {

@@ -49,7 +49,7 @@ ClientListener::ClientListener(asio::io_context& io, ConnectionLimits& limits,
       retry_(io) {}
 
 Result<void> ClientListener::open(const Options& options) {
-  keep_alive_ = options.keep_alive;
+  options_ = options;
   if (options.address.host.empty()) {
     // Both families on one socket; a machine without IPv6 has only the other.
     const auto both = open_at({asio::ip::address_v6::any(), options.address.port}, options.backlog);
@@ -98,6 +98,22 @@ void ClientListener::stop() {
   error_code ignored;  // the process is stopping
   acceptor_.close(ignored);
   retry_.cancel();
+}
+
+// Who waits for the one before is told that it was closed.
+Result<void> ClientListener::move(const HostPort& to) {
+  if (!acceptor_.is_open()) return {};  // stopping
+  const Options before = options_;
+  Options after = options_;
+  after.address = to;
+  stop();
+  Result<void> opened = open(after);
+  if (!opened) {
+    const Result<void> back = open(before);
+    if (!back) return opened;
+  }
+  start();
+  return opened;
 }
 
 void ClientListener::wait() {
@@ -160,7 +176,7 @@ void ClientListener::admit(int fd, const Tcp::endpoint& remote) {
   const int on = 1;
   // Neither can fail on a fresh TCP socket but for a peer that is gone, and that shows at once.
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (keep_alive_) (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  if (options_.keep_alive) (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   on_connection_(fd, remote, std::move(admission.credentials));
 }
 

@@ -44,6 +44,8 @@ class ClientListener {
   Result<void> open(const Options& options);
   void start();
   void stop();
+  // Listens there instead, on its io_context; where that fails, as before if it can.
+  Result<void> move(const HostPort& to);
 
   Tcp::endpoint local() const { return local_; }
 
@@ -62,7 +64,7 @@ class ClientListener {
   Tcp::acceptor acceptor_;
   boost::asio::steady_timer retry_;
   Tcp::endpoint local_;
-  bool keep_alive_ = false;
+  Options options_;
   LogLimiter accept_errors_{Millis{10'000}};
   LogLimiter refusals_{Millis{10'000}};
 };

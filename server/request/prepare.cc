@@ -141,6 +141,21 @@ TxnBytes Preparer::close_session(SessionId session, std::int32_t xid, Zxid zxid,
   return commit(OpCode::kCloseSession);
 }
 
+// No version is counted: it says -1 for ever.
+TxnBytes Preparer::set_config(const WriteRequest& request, std::string_view text, Zxid zxid,
+                              WallMillis time) {
+  begin(request.session, request.header.xid, zxid, time);
+  const Node node = pending_.find(kConfigNode);
+  if (!node) return fail(ErrorCode::kNoNode);
+  if (!allows({request.session, request.credentials}, node, kPermWrite)) {
+    return fail(ErrorCode::kNoAuth);
+  }
+  const SetDataTxn txn{kConfigNode, as_bytes(text), -1};
+  pending_.set_data(txn);
+  txn_.body = txn;
+  return commit(OpCode::kReconfig);
+}
+
 TxnBytes Preparer::reap(std::string_view path, Zxid zxid, WallMillis time) {
   const Node node = pending_.find(path);
   if (!node || node.is_pending() || node.child_count() != 0) return nullptr;

@@ -62,6 +62,9 @@ class Preparer {
   TxnBytes refuse(SessionId session, std::int32_t xid, ErrorCode error, Zxid zxid, WallMillis time);
   TxnBytes create_session(SessionId session, std::int32_t timeout_ms, Zxid zxid, WallMillis time);
   TxnBytes close_session(SessionId session, std::int32_t xid, Zxid zxid, WallMillis time);
+  // A request that is good but for whoever asks: `text` is to be the ensemble's configuration.
+  TxnBytes set_config(const WriteRequest& request, std::string_view text, Zxid zxid,
+                      WallMillis time);
   // Takes away a container or TTL node that is due. Null, and no zxid used, where the outstanding
   // proposals have made something else of it.
   TxnBytes reap(std::string_view path, Zxid zxid, WallMillis time);

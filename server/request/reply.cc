@@ -83,6 +83,12 @@ void append_write_reply(std::int32_t xid, const Txn& txn, const Applied& applied
     return frame.finish();
   }
   if (applied.ops.empty()) return frame.finish(applied.error);
+  const auto* change = std::get_if<SetDataTxn>(&txn.body);
+  if (txn.header.type == OpCode::kReconfig && change != nullptr) {
+    frame.record().write_buffer(change->data);
+    write(frame.record(), applied.ops.front().stat);
+    return frame.finish(applied.ops.front().error);
+  }
   write_result(frame.record(), applied.ops.front());
   frame.finish(applied.ops.front().error);
 }

@@ -161,6 +161,8 @@ void CoreThread::write_out() {
       to_log_.emplace_back(InstallTree{install->ticket, peers_->take_snapshot(install->link)});
     } else if (const auto* accepted = std::get_if<zab::WriteAcceptedEpoch>(&write)) {
       to_log_.emplace_back(*accepted);
+    } else if (auto* configurations = std::get_if<zab::WriteConfigurations>(&write)) {
+      to_log_.emplace_back(std::move(*configurations));
     } else {
       to_log_.emplace_back(std::get<zab::WriteCurrentEpoch>(write));
     }

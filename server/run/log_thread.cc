@@ -28,6 +28,7 @@ LogThread::LogThread(Env& env, const Options& options, std::unique_ptr<TxnLog> l
                      SharedState& shared)
     : env_(env),
       options_(options),
+      config_files_(env, options.config_path, options.self, options.config_version),
       log_(std::move(log)),
       shared_(shared),
       metrics_(shared.metrics.new_thread()) {}
@@ -132,6 +133,20 @@ void LogThread::carry_out(zab::WriteAcceptedEpoch& accepted) {
 
 void LogThread::carry_out(zab::WriteCurrentEpoch& current) {
   replace_epoch(kCurrentEpochFile, current.epoch);
+}
+
+void LogThread::carry_out(zab::WriteConfigurations& configurations) {
+  const auto& [ticket, committed, last_seen] = configurations;
+  if (const auto done = config_files_.write(*committed, last_seen.get()); !done) {
+    die(concat("cannot write the ensemble's configuration beside ", options_.config_path, ": ",
+               done.error().message));
+  }
+  LOG(INFO) << "the ensemble's configuration is of version 0x"
+            << hex(static_cast<std::uint64_t>(committed->version))
+            << (last_seen == nullptr
+                    ? ""
+                    : concat(", and one of version 0x",
+                             hex(static_cast<std::uint64_t>(last_seen->version)), " is proposed"));
 }
 
 void LogThread::replace_epoch(const char* file, Epoch epoch) {

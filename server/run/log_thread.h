@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "server/run/mailbox.h"
 #include "server/run/shared_state.h"
 #include "server/storage/checkpoint.h"
+#include "server/storage/config_files.h"
 #include "server/storage/storage.h"
 #include "server/storage/txn_log.h"
 #include "server/tree/data_tree.h"
@@ -35,6 +37,10 @@ class LogThread {
     StorageOptions storage;
     TreeOptions tree;  // of a tree that is loaded again
     Millis fsync_warning_threshold;
+    // zoo.cfg, this server and the configuration's version, of an ensemble that can change.
+    std::string config_path = {};
+    ServerId self = {};
+    std::int64_t config_version = 0;
   };
   LogThread(Env& env, const Options& options, std::unique_ptr<TxnLog> log, SharedState& shared);
   ~LogThread();
@@ -56,6 +62,7 @@ class LogThread {
   void carry_out(InstallTree& install);
   void carry_out(zab::WriteAcceptedEpoch& accepted);
   void carry_out(zab::WriteCurrentEpoch& current);
+  void carry_out(zab::WriteConfigurations& configurations);
   void sync();
   Result<void> cut_and_reload(Checkpoint& checkpoint, Zxid upto);
   Result<void> put_in_place(Dirty whole, std::unique_ptr<Checkpoint>& checkpoint);
@@ -63,6 +70,7 @@ class LogThread {
 
   Env& env_;
   const Options options_;
+  ConfigFiles config_files_;
   std::unique_ptr<TxnLog> log_;
   SharedState& shared_;
   CheckpointThread* checkpoints_ = nullptr;  // from start() on

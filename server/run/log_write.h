@@ -24,7 +24,7 @@ struct InstallTree {
 };
 
 using LogWrite = std::variant<zab::Append, TruncateLog, InstallTree, zab::WriteAcceptedEpoch,
-                              zab::WriteCurrentEpoch>;
+                              zab::WriteCurrentEpoch, zab::WriteConfigurations>;
 
 // What the log thread gives back before it reports the ticket: the tree to serve from now on.
 struct TreeReplaced {

@@ -1,5 +1,6 @@
 #include "server/run/peers.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -32,32 +33,54 @@ HostPort election_address(const zab::Member::Address& address) {
   return {address.quorum.host, address.election_port};
 }
 
-ElectionTransport::Members election_members(const zab::Ensemble& ensemble, ServerId self) {
+// Both where it is, and where it will be.
+std::vector<zab::Member::Address> addresses_of(const zab::Configurations& configurations,
+                                               ServerId server) {
+  std::vector<zab::Member::Address> addresses;
+  for (const auto& ensemble : {configurations.committed, configurations.last_seen}) {
+    const zab::Member* const member = ensemble == nullptr ? nullptr : ensemble->find(server);
+    if (member == nullptr) continue;
+    for (const zab::Member::Address& address : member->addresses) {
+      if (std::ranges::find(addresses, address) == addresses.end()) addresses.push_back(address);
+    }
+  }
+  return addresses;
+}
+
+ElectionTransport::Members election_members(const zab::Configurations& configurations,
+                                            ServerId self) {
   ElectionTransport::Members members;
-  for (const zab::Member& member : ensemble.members) {
-    if (member.id == self) continue;
-    for (const zab::Member::Address& address : member.addresses) {
-      members[member.id].push_back(election_address(address));
+  for (const auto& ensemble : {configurations.committed, configurations.last_seen}) {
+    if (ensemble == nullptr) continue;
+    for (const zab::Member& member : ensemble->members) {
+      if (member.id == self || members.contains(member.id)) continue;
+      for (const zab::Member::Address& address : addresses_of(configurations, member.id)) {
+        members[member.id].push_back(election_address(address));
+      }
     }
   }
   return members;
 }
 
-std::vector<HostPort> quorum_addresses(const zab::Member& member) {
+std::vector<HostPort> quorum_addresses(const zab::Configurations& configurations, ServerId server) {
   std::vector<HostPort> addresses;
-  for (const zab::Member::Address& address : member.addresses) addresses.push_back(address.quorum);
+  for (const zab::Member::Address& address : addresses_of(configurations, server)) {
+    addresses.push_back(address.quorum);
+  }
   return addresses;
 }
 
 }  // namespace
 
 Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
-             const Storage& storage)
+             const Storage& storage, MoveClients move_clients)
     : options_(options),
       field_bytes_max_(frame_bytes_max + frame_bytes_max),
       tree_options_(tree),
       work_(loop_.get_executor()),
       lookup_(make_system_lookup(loop_)),
+      move_clients_(std::move(move_clients)),
+      configurations_{options.ensemble, options.last_seen},
       election_(std::in_place, loop_, *lookup_, election_options(options),
                 static_cast<ElectionEvents&>(*this)),
       quorum_(std::in_place, loop_, *lookup_, quorum_options(options, frame_bytes_max),
@@ -71,12 +94,19 @@ Peers::Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, cons
              {.snapshots = static_cast<std::size_t>(options.snapshots_at_once),
               .histories = static_cast<std::size_t>(options.histories_at_once)}) {
   PADDOCK_CHECK(options_.ensemble != nullptr && options_.member() != nullptr);
+  self_ = *options_.member();
 }
 
 Peers::~Peers() = default;
 
 Result<void> Peers::open() {
-  const zab::Member& self = *options_.member();
+  PADDOCK_TRY_DO(listen(self_));
+  PADDOCK_TRY_DO(quorum_->accept_learners(true));
+  election_->set_members(election_members(configurations_, options_.self));
+  return {};
+}
+
+Result<void> Peers::listen(const zab::Member& self) {
   std::vector<HostPort> election, quorum;
   for (const zab::Member::Address& address : self.addresses) {
     election.push_back(election_address(address));
@@ -86,10 +116,7 @@ Result<void> Peers::open() {
     quorum.back().host.clear();
   }
   PADDOCK_TRY_DO(election_->set_listening(election, election_address(self.addresses.front())));
-  PADDOCK_TRY_DO(quorum_->set_listening(quorum));
-  PADDOCK_TRY_DO(quorum_->accept_learners(true));
-  election_->set_members(election_members(*options_.ensemble, options_.self));
-  return {};
+  return quorum_->set_listening(quorum);
 }
 
 void Peers::close() {
@@ -132,9 +159,14 @@ void Peers::carry_out(zab::Notify& notify) {
 }
 
 void Peers::carry_out(zab::Connect& connect) {
-  const zab::Member* const leader = options_.ensemble->find(connect.leader);
-  PADDOCK_CHECK(leader != nullptr);  // only a member can be elected
-  quorum_->connect(connect.link, quorum_addresses(*leader),
+  const std::vector<HostPort> addresses = quorum_addresses(configurations_, connect.leader);
+  if (addresses.empty()) {
+    LOG(ERROR) << "server " << connect.leader.value
+               << " is said to lead, but is in no configuration known here";
+    inbox_.emplace_back(zab::LinkClosed{connect.link});
+    return;
+  }
+  quorum_->connect(connect.link, addresses,
                    Millis{options_.timing.tick.value * options_.connect_limit});
 }
 
@@ -163,6 +195,7 @@ void Peers::carry_out(zab::SendSnapshot& snapshot) {
       feeds_.snapshot(snapshot.link, kind_of(snapshot.link));
   if (!start) {
     LOG(ERROR) << "cannot send a snapshot: " << start.error().message;
+    learners_.erase(snapshot.link);
     quorum_->close(snapshot.link, "no snapshot can be sent");
     inbox_.emplace_back(zab::LinkClosed{snapshot.link});
     return;
@@ -174,6 +207,23 @@ void Peers::carry_out(zab::SendSnapshot& snapshot) {
     zab::SendHistory rest{snapshot.link, start->zxid, snapshot.upto};
     carry_out(rest);
   }
+}
+
+// Who left, and this server itself if it did, is reachable as long as connections last.
+void Peers::carry_out(zab::ConfigurationsChanged& changed) {
+  configurations_ = {changed.committed, changed.last_seen};
+  election_->set_members(election_members(configurations_, options_.self));
+  const zab::Member* const now = configurations_.committed->find(options_.self);
+  if (now == nullptr) return;
+  const zab::Member before = std::exchange(self_, *now);
+  if (before.addresses != self_.addresses) {
+    if (const auto listening = listen(self_); !listening) {
+      LOG(ERROR) << "the new configuration's address of this server cannot be listened on: "
+                 << listening.error().message
+                 << ". The others cannot reach it until another reconfig, or a restart, helps";
+    }
+  }
+  if (self_.client && self_.client != before.client) move_clients_(*self_.client);
 }
 
 void Peers::log_sync(zab::LinkId link, std::string_view how, Zxid zxid) const {

@@ -23,6 +23,7 @@
 #include "server/options.h"
 #include "server/run/learner_feeds.h"
 #include "server/tree/data_tree.h"
+#include "zab/quorum.h"
 
 namespace paddock::server {
 
@@ -40,9 +41,11 @@ class Peers final : private ElectionEvents, private QuorumEvents {
     CheckpointThread& checkpoints;
     const TxnLog& log;
   };
+  // Where clients are to connect from now on, by a new configuration. On the core thread.
+  using MoveClients = std::function<void(const HostPort& address)>;
   // What `storage` refers to outlives it. `frame_bytes_max`: jute.maxbuffer.
   Peers(const EnsembleOptions& options, std::uint32_t frame_bytes_max, const TreeOptions& tree,
-        const Storage& storage);
+        const Storage& storage, MoveClients move_clients);
   ~Peers();
 
   // Listens on both ports of this server's own line. Before the core thread starts.
@@ -81,6 +84,8 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   void carry_out(zab::Send& send);
   void carry_out(zab::SendHistory& history);
   void carry_out(zab::SendSnapshot& snapshot);
+  void carry_out(zab::ConfigurationsChanged& changed);
+  Result<void> listen(const zab::Member& self);
   void log_sync(zab::LinkId link, std::string_view how, Zxid zxid) const;
   LearnerFeeds::Learner kind_of(zab::LinkId link) const;
 
@@ -90,6 +95,9 @@ class Peers final : private ElectionEvents, private QuorumEvents {
   boost::asio::io_context loop_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   std::unique_ptr<NameLookup> lookup_;
+  const MoveClients move_clients_;
+  zab::Configurations configurations_;
+  zab::Member self_;  // as it was last in a committed configuration
   std::optional<ElectionTransport> election_;
   std::optional<QuorumTransport> quorum_;
   std::vector<CoreEvent> inbox_;

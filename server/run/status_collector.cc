@@ -196,7 +196,7 @@ void StatusCollector::fill_from_core(ServerStatus& status, StatusParts parts,
 
 EnsembleStatus StatusCollector::ensemble_status(const Core& core, Millis now) const {
   const zab::Replica& replica = core.replica();
-  const zab::Ensemble& ensemble = *options_.ensemble.ensemble;
+  const zab::Ensemble& ensemble = *replica.configurations().committed;
   EnsembleStatus status{.self = options_.ensemble.self,
                         .leader = replica.leader(),
                         .epoch = replica.current_epoch(),

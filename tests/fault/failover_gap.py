@@ -25,7 +25,7 @@ from trees import write_snapshot
 CONFIG = {"tickTime": 2000, "initLimit": 10, "syncLimit": 5}
 SESSIONS = 12
 SESSION_MS = 20000
-BEFORE_S, AFTER_S = 1.0, 3.0
+BEFORE_S, AFTER_S, SOON_S = 1.0, 3.0, 0.1
 RETRY_S = 0.002
 FIRST_ZXID = 0x100000020
 
@@ -107,12 +107,13 @@ class Load:
                     session.begin()
 
     def gap_ms(self, end_of):
-        """Of the answers from a moment before on."""
+        """The longest that begins soon after the end of the leader."""
         self.run_for(BEFORE_S)
         del self.answered[:-1]
+        soon = time.monotonic() + SOON_S
         end_of()
         self.run_for(AFTER_S)
-        return 1000 * max(b - a for a, b in zip(self.answered, self.answered[1:]))
+        return 1000 * max(b - a for a, b in zip(self.answered, self.answered[1:]) if a < soon)
 
 
 def measure(ensemble, load, signal_name):

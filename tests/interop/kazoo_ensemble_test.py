@@ -13,7 +13,7 @@ import kazoo
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../support"))
 import stand_in
-from paddock_process import chosen_server, end_on_sigterm, free_port_range
+from paddock_process import end_on_sigterm, free_port_range
 
 KAZOO_DIR = os.path.dirname(kazoo.__file__)
 MEMBERS = 3
@@ -25,9 +25,6 @@ LEFT_OUT = {
     "test_read_only": "gives the client less time than it needs: ZooKeeper 3.8.0 fails it too",
 }
 PASSED = 470  # of kazoo 2.8.0, against ZooKeeper 3.8.0
-if chosen_server() == "paddock":
-    LEFT_OUT["TestReconfig"] = "reconfiguration is not there yet: three tests"
-    PASSED = 468
 
 
 class KazooEnsemble(unittest.TestCase):

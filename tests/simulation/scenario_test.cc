@@ -35,7 +35,8 @@ INSTANTIATE_TEST_SUITE_P(All, Scenario, testing::ValuesIn(scenario_names()), [](
 TEST(Scenarios, SayWhatTheyDoNotUnderstand) {
   ZabScenario scenario;
   EXPECT_EQ(scenario.run("start 1"), "there is no ensemble yet\n");
-  EXPECT_EQ(scenario.run("ensemble"), "ensemble VOTERS [observers=N] [history=N] [epoch=N]\n");
+  EXPECT_EQ(scenario.run("ensemble"),
+            "ensemble VOTERS [observers=N] [history=N] [joiners=N] [epoch=N]\n");
   EXPECT_EQ(scenario.run("ensemble 3 voters=3"), "voters=3?\n");
   EXPECT_EQ(scenario.run("ensemble 3"), "");
   EXPECT_EQ(scenario.run("strat 1"), "what is strat?\n");

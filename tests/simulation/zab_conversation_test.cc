@@ -223,9 +223,13 @@ TEST_F(Conversation, WantsOneSyncForEachThatWasAskedFor) {
   EXPECT_EQ(then(lines, leader(zab::Sync{})), "");
 }
 
-TEST_F(Conversation, KnowsNoReconfiguration) {
+TEST_F(Conversation, TakesWhatActivatesAConfigurationForTheCommitThatItIs) {
   EXPECT_NE(then(follower(), leader(zab::CommitAndActivate{zxid(2, 4), kOne})), "");
-  EXPECT_NE(then(observer(), leader(zab::InformAndActivate{txn(4), kOne})), "");
+  EXPECT_NE(then(observer(), leader(zab::InformAndActivate{txn(9), kOne})), "");
+  EXPECT_EQ(then(follower(), leader(zab::CommitAndActivate{zxid(2, 4), kOne})) == "",
+            then(follower(), leader(zab::Commit{zxid(2, 4)})) == "");
+  EXPECT_EQ(then(observer(), leader(zab::InformAndActivate{txn(4), kOne})) == "",
+            then(observer(), leader(zab::Inform{txn(4)})) == "");
 }
 
 }  // namespace

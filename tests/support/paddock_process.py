@@ -193,12 +193,15 @@ class ServerProcess:
         """Starts the process and waits for nothing."""
         os.makedirs(self.data_dir, exist_ok=True)
         cfg = os.path.join(self.folder, "zoo.cfg")
-        with open(cfg, "w") as f:
-            f.writelines("%s=%s\n" % line for line in self._lines())
+        self.write_config(cfg)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self._command(cfg), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, env=self.environment, preexec_fn=die_with_parent)
+
+    def write_config(self, cfg):
+        with open(cfg, "w") as f:
+            f.writelines("%s=%s\n" % line for line in self._lines())
 
     def stop(self):
         """SIGTERM, and the exit code."""

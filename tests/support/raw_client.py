@@ -14,7 +14,7 @@ OK, NO_NODE, NODE_EXISTS = 0, -101, -110
 CREATE, DELETE, EXISTS, GET_DATA, SET_DATA = 1, 2, 3, 4, 5
 GET_ACL, SET_ACL, GET_CHILDREN, SYNC, PING = 6, 7, 8, 9, 11
 CHECK, MULTI, CLOSE_SESSION = 13, 14, -11
-CREATE2, CREATE_CONTAINER, CREATE_TTL, AUTH = 15, 19, 21, 100
+CREATE2, RECONFIG, CREATE_CONTAINER, CREATE_TTL, AUTH = 15, 16, 19, 21, 100
 PERSISTENT, EPHEMERAL, SEQUENTIAL, CONTAINER, TTL = 0, 1, 2, 4, 5
 WATCH_EVENT_XID, AUTH_XID = -1, -4
 
@@ -85,6 +85,11 @@ def multi(operations):
     """operations: (op code, record) pairs."""
     parts = [struct.pack(">i?i", code, False, -1) + record for code, record in operations]
     return b"".join(parts) + struct.pack(">i?i", -1, True, -1)
+
+
+def reconfig(joining=None, leaving=None, members=None, version=-1):
+    texts = [buffer(text if text is None else text.encode()) for text in (joining, leaving, members)]
+    return b"".join(texts) + struct.pack(">q", version)
 
 
 def connect_request(timeout_ms=10000, session_id=0, password=NO_PASSWORD, last_zxid=0):

@@ -50,16 +50,22 @@ ThrowingChecks::~ThrowingChecks() {
   if (--throwing_checks == 0) set_check_hook(nullptr);
 }
 
+// `address`: only where its line is to be read again.
+zab::Member member_of(ServerId id, bool observer, bool address) {
+  zab::Member member{.id = id, .observer = observer, .addresses = {}, .client = {}};
+  const auto port = static_cast<std::uint16_t>(2000 + id.value);
+  if (address) member.addresses.push_back({{"sim", port}, static_cast<std::uint16_t>(port + 1000)});
+  return member;
+}
+
 std::shared_ptr<const zab::Ensemble> make_ensemble(std::size_t voters, std::size_t observers,
-                                                   std::size_t groups) {
+                                                   std::size_t groups, bool addresses) {
   auto ensemble = std::make_shared<zab::Ensemble>();
   for (std::size_t i = 0; i < groups; ++i) {
     ensemble->groups.push_back({static_cast<std::int64_t>(i + 1), {}});
   }
   for (std::size_t i = 0; i < voters + observers; ++i) {
-    zab::Member member;
-    member.id = {static_cast<std::int64_t>(i + 1)};
-    member.observer = i >= voters;
+    zab::Member member = member_of({static_cast<std::int64_t>(i + 1)}, i >= voters, addresses);
     if (!member.observer && groups > 0) ensemble->groups[i % groups].servers.push_back(member.id);
     ensemble->members.push_back(std::move(member));
   }
@@ -133,6 +139,19 @@ void SimOptions::use_zxids_up() {
   clients.pause_max = std::max(clients.pause_max, millis(500));
 }
 
+// All that can change, and often does.
+SimOptions SimOptions::random_reconfig(std::uint64_t seed) {
+  SimOptions options = random(seed);
+  Prng random(mix64(seed ^ 0x7ec0));
+  options.groups = 0;
+  options.voters = 2 + random.below(4);
+  options.observers = random.below(2);
+  options.joiners = 1 + random.below(2);
+  options.reconfig_every = {random.between(100'000, 5'000'000)};
+  options.epoch_txns_max = zab::kEpochTxnsMax;
+  return options;
+}
+
 std::string SimOptions::describe() const {
   return concat("seed ", seed, ": ", voters, " voters, ", observers, " observers, ", groups,
                 " groups, ", whole ? core_clients.clients : clients.clients, " clients, tick ",
@@ -140,6 +159,9 @@ std::string SimOptions::describe() const {
                 timing.sync_limit, ", notifications up to ", timing.max_notification.value,
                 "ms, latency up to ", wires.latency_max.value, "us, disk up to ",
                 host.disk_max.value, "us, ", history, " transactions before",
+                can_change()
+                    ? concat(", ", joiners, " joiners, reconfig every ", reconfig_every.value, "us")
+                    : "",
                 clocks_drift ? ", clocks drift" : "",
                 uses_zxids_up() ? concat(", ", epoch_txns_max, " transactions an epoch") : "",
                 whole ? ", whole replicas" : "");
@@ -148,22 +170,26 @@ std::string SimOptions::describe() const {
 SimEnsemble::SimEnsemble(SimOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
-      ensemble_(make_ensemble(options_.voters, options_.observers, options_.groups)),
+      ensemble_(make_ensemble(options_.voters, options_.observers, options_.groups,
+                              options_.can_change())),
       trace_(options_.trace_kept),
-      wires_(ensemble_->members.size(), options_.wires, random_.fork()),
+      wires_(ensemble_->members.size() + options_.joiners, options_.wires, random_.fork()),
       mutator_(options_.host.mutation, random_.fork()),
       links_(queue_, wires_, *this, mutator_, random_.fork()),
       votes_(queue_, wires_, *this, random_.fork()),
-      checkers_(*ensemble_),
+      checkers_(*ensemble_, ensemble_->members.size() + options_.joiners),
       clients_(queue_, checkers_, options_.clients, random_.fork()),
-      faults_({queue_, wires_, links_, votes_, trace_, checkers_, hosts_}, random_.fork()) {
+      faults_({queue_, wires_, links_, votes_, trace_, checkers_, hosts_}, random_.fork()),
+      operator_(mix64(options_.seed + 7)) {
   const std::vector<zab::Txn> history = history_of(options_.history);
   checkers_.preload(history);
   if (options_.whole) whole_ = std::make_unique<Whole>(*this);
   const HostWorld world{queue_, votes_, links_, checkers_, trace_, clients_};
-  for (const zab::Member& member : ensemble_->members) {
+  for (std::size_t i = 1; i <= ensemble_->members.size() + options_.joiners; ++i) {
     HostOptions host = options_.host;
-    host.membership = {member.id, ensemble_, options_.timing, options_.epoch_txns_max};
+    host.membership = {ServerId{static_cast<std::int64_t>(i)}, ensemble_, options_.timing,
+                       options_.can_change()};
+    host.membership.epoch_txns_max = options_.epoch_txns_max;
     if (options_.clocks_drift) host.clock_rate = random_.between(500'000, 2'000'000);
     if (whole_) {
       CoreHostOptions core = options_.core;
@@ -193,6 +219,10 @@ void SimEnsemble::start() {
     host->start();
     servers.push_back(host.get());
   }
+  if (options_.reconfig_every > Micros{}) {
+    changes_ = true;
+    queue_.put_in(options_.reconfig_every, SimKind::kReconfig, 0, 0);
+  }
   clients_.start(std::move(servers));
   if (whole_) whole_->clients.start();
 }
@@ -205,6 +235,7 @@ void SimEnsemble::inject(const FaultRates& rates) {
 void SimEnsemble::stop_faults() {
   wires_.set_speed(calm());
   faults_.stop();
+  changes_ = false;
   for (const auto& host : hosts_) host->hurry();
 }
 
@@ -271,6 +302,24 @@ bool SimEnsemble::converges_within(Micros limit) {
     checkers_.fail("LV", ServerId{}, "a leader is given up without a cause");
   }
   return ok();
+}
+
+// Some server takes another role, or none, whoever it is, as long as two vote.
+void SimEnsemble::change_ensemble() {
+  if (!changes_) return;
+  const auto pause = operator_.between(0, 2 * options_.reconfig_every.value);
+  queue_.put_in({pause}, SimKind::kReconfig, 0, 0);
+  ZabHost& host = *hosts_[operator_.below(hosts_.size())];
+  if (!host.running() || host.role() != zab::Role::kLeading) return;
+  zab::Ensemble next = *host.replica()->configurations().committed;
+  const zab::Member member =
+      member_of({static_cast<std::int64_t>(1 + operator_.below(hosts_.size()))},
+                operator_.below(4) == 0, true);
+  const bool leaves = operator_.below(3) == 0;
+  std::erase_if(next.members, [&](const zab::Member& m) { return m.id == member.id; });
+  if (!leaves) next.members.push_back(member);
+  std::ranges::sort(next.members, {}, &zab::Member::id);
+  if (next.voters().size() >= 2) host.reconfigure(std::move(next));
 }
 
 // Clients go on, and none of them loses his session.
@@ -399,6 +448,8 @@ void SimEnsemble::dispatch(const SimEvent& event) {
       return core_host(a).on_io_mail(event.b);
     case SimKind::kIoTimer:
       return core_host(a).on_io_timer(event.b);
+    case SimKind::kReconfig:
+      return change_ensemble();
     case SimKind::kLineUp:
       return whole_->lines.on_up(event.b);
     case SimKind::kLineDown:

@@ -33,7 +33,12 @@ struct SimOptions {
   std::uint32_t epoch_txns_max = zab::kEpochTxnsMax;  // then the zxids of an epoch are used up
   WireSpeed wires;
   ClientOptions clients;
-  HostOptions host;           // but for the membership
+  HostOptions host;  // but for the membership
+  // Servers beyond the ensemble's, that may come to be in it; and how often an operator changes it,
+  // on average. 0: never, and reconfiguration is disabled.
+  std::size_t joiners = 0;
+  Micros reconfig_every{0};
+  bool reconfig = false;      // enabled, for an operator who is a script
   bool clocks_drift = false;  // from half to twice the right speed
   std::size_t history = 0;    // transactions that all begin with
   std::size_t trace_kept = 60;
@@ -50,6 +55,8 @@ struct SimOptions {
   // Any of them, from the seed.
   static SimOptions random(std::uint64_t seed);
   static SimOptions random_whole(std::uint64_t seed);
+  static SimOptions random_reconfig(std::uint64_t seed);
+  bool can_change() const { return reconfig || reconfig_every > Micros{}; }
   std::string describe() const;
 };
 
@@ -87,6 +94,7 @@ class SimEnsemble final : private LinkUser, private LineUser {
   const CoreCheckers& core_checkers() const { return whole_->checkers; }
   ZabCheckers& checkers() { return checkers_; }
   const std::vector<std::unique_ptr<ZabHost>>& hosts() const { return hosts_; }
+  std::uint64_t reconfigs() const { return checkers_.configurations(); }
   ZabHost& host(ServerId server) const;
 
   // --- by hand, for a script that says what happens next
@@ -130,6 +138,7 @@ class SimEnsemble final : private LinkUser, private LineUser {
   std::size_t waiting() const;
   bool stays_well();
   bool sessions_end();
+  void change_ensemble();
   Micros by_any_clock(std::int64_t ms) const {
     return millis((options_.clocks_drift ? 2 : 1) * ms);
   }
@@ -156,6 +165,8 @@ class SimEnsemble final : private LinkUser, private LineUser {
   ZabClients clients_;
   ZabFaults faults_;
   FaultRates rates_;
+  bool changes_ = false;  // the operator is at work
+  Prng operator_;
 };
 
 // While one of these is about, a failed PADDOCK_CHECK throws CheckFailed instead of ending the
@@ -174,6 +185,7 @@ class ThrowingChecks {
 
 // `voters` and then `observers`, numbered from 1.
 std::shared_ptr<const zab::Ensemble> make_ensemble(std::size_t voters, std::size_t observers,
-                                                   std::size_t groups);
+                                                   std::size_t groups, bool addresses = false);
+zab::Member member_of(ServerId id, bool observer, bool address);
 
 }  // namespace paddock::test

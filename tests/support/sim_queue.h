@@ -53,6 +53,7 @@ enum class SimKind : std::uint8_t {
   kIoTimer,       // a: server, b: likewise
   kLineUp,        // b: line
   kLineDown,      // b: line
+  kReconfig,      // an operator changes the ensemble
 };
 
 struct SimEvent {

@@ -5,6 +5,7 @@
 
 #include "common/check.h"
 #include "common/concat.h"
+#include "zab/election.h"
 
 namespace paddock::test {
 
@@ -54,15 +55,73 @@ bool model_quorum(const zab::Ensemble& ensemble, std::uint32_t servers) {
   return 2 * won > groups;
 }
 
-ZabCheckers::ZabCheckers(const zab::Ensemble& ensemble) : ensemble_(ensemble) {
-  PADDOCK_CHECK(ensemble.members.size() <= kServersMax);
-  quorums_.resize(std::size_t{1} << ensemble.members.size());
-  for (std::uint32_t set = 0; set < quorums_.size(); ++set) {
-    quorums_[set] = model_quorum(ensemble, set);
+ZabCheckers::ZabCheckers(const zab::Ensemble& ensemble, std::size_t servers)
+    : config_(std::make_shared<const zab::Ensemble>(ensemble)) {
+  servers = std::max(servers, ensemble.members.size());
+  PADDOCK_CHECK(servers <= kServersMax);
+  quorums_.resize(std::size_t{1} << servers);
+  for (std::size_t i = 0; i < servers; ++i) {
+    View& view = views_.emplace_back();
+    view.id = ServerId{static_cast<std::int64_t>(i) + 1};
+    view.committed = config_;
   }
-  for (const zab::Member& member : ensemble.members) {
-    PADDOCK_CHECK(member.id.value == static_cast<std::int64_t>(views_.size()) + 1);
-    views_.emplace_back().id = member.id;
+  configs_[config_->version] = config_;
+  for (std::uint32_t set = 0; set < quorums_.size(); ++set) {
+    quorums_[set] = model_quorum(*config_, set);
+  }
+}
+
+bool ZabCheckers::View::may_vote(ServerId voter) const {
+  for (const Config& config : {committed, last_seen, before}) {
+    if (config != nullptr && config->is_voter(voter)) return true;
+  }
+  return false;
+}
+
+bool ZabCheckers::View::observes() const {
+  const zab::Member* member = committed->find(id);
+  return member != nullptr && member->observer;
+}
+
+// --- configurations
+
+void ZabCheckers::configured(ServerId server, Config committed, Config last_seen) {
+  View& seen = view(server);
+  if (committed->version < seen.committed->version) {
+    return fail("CF", server, "goes back to an earlier configuration");
+  }
+  if (committed->version > seen.committed->version) seen.before = seen.committed;
+  seen.committed = std::move(committed);
+  seen.last_seen = std::move(last_seen);
+  const auto [known, is_new] = configs_.try_emplace(seen.committed->version, seen.committed);
+  if (!known->second->same_members(*seen.committed)) {
+    return fail("CF", server,
+                concat("has another configuration of version ",
+                       text_of(Zxid{seen.committed->version}), " than others"));
+  }
+  if (!is_new) return;
+  if (seen.committed->version < config_->version) {
+    return fail("CF", server, "has a configuration that a later one has passed over");
+  }
+  take_over(seen, seen.committed);
+}
+
+// The first to have it for committed.
+void ZabCheckers::take_over(const View& server, const Config& next) {
+  const std::uint32_t holders = set_of([&](const View& voter) {
+    const DiskImage& image = *voter.image;
+    return (image.committed != nullptr && image.committed->version >= next->version) ||
+           (image.last_seen != nullptr && image.last_seen->version >= next->version);
+  });
+  if (!quorums_[holders] || !model_quorum(*next, holders)) {
+    fail("CF", server.id,
+         concat("has configuration ", text_of(Zxid{next->version}),
+                " for committed, which is not on the disks of a quorum of it and one of ",
+                text_of(Zxid{config_->version})));
+  }
+  config_ = next;
+  for (std::uint32_t set = 0; set < quorums_.size(); ++set) {
+    quorums_[set] = model_quorum(*config_, set);
   }
 }
 
@@ -144,17 +203,16 @@ void ZabCheckers::role_changed(ServerId server, const zab::RoleChanged& change) 
         "OL", server,
         concat("serves in epoch ", change.epoch.value, ", which no quorum has accepted on disk"));
   }
-  const zab::Member& member = ensemble_.members[static_cast<std::size_t>(server.value - 1)];
   Leadership& epoch = epochs_[change.epoch];
   if (change.role == zab::Role::kLeading) {
-    if (member.observer) return fail("CF", server, "leads and is an observer");
+    if (!seen.may_vote(server)) return fail("CF", server, "leads and is no voter");
     if (epoch.served) return fail("OL", server, "leads in an epoch that was led in before");
     epoch.served = true;
     ++elections_;
     claim_leadership(seen, change.epoch);
     if (!epoch.initial) epoch.initial = seen.log->last();
   } else {
-    if (member.observer != (change.role == zab::Role::kObserving)) {
+    if (seen.observes() != (change.role == zab::Role::kObserving)) {
       return fail("CF", server, "serves in a role that is not its own");
     }
     if (epoch.leader != change.leader) return fail("OL", server, "follows who does not lead");
@@ -287,7 +345,8 @@ void ZabCheckers::written(ServerId server, const DiskWrite& write) {
                   " on disk, and not the history that it begins with, up to ",
                   text_of(initial->zxid)));
     }
-  } else if (!std::holds_alternative<zab::WriteAcceptedEpoch>(write.what)) {
+  } else if (!std::holds_alternative<zab::WriteAcceptedEpoch>(write.what) &&
+             !std::holds_alternative<zab::WriteConfigurations>(write.what)) {
     check_kept(seen);
   }
 }
@@ -336,6 +395,7 @@ void ZabCheckers::check_kept(const View& server) {
 }
 
 bool ZabCheckers::may_lose(ServerId server) const {
+  if (configs_.size() > 1) return false;  // who counts may be changing
   Epoch newest;
   for (const View& each : views_) newest = std::max(newest, each.image->accepted_epoch);
   const Entry last = committed_.empty() ? Entry{} : committed_.back();
@@ -351,11 +411,11 @@ bool ZabCheckers::may_lose(ServerId server) const {
 void ZabCheckers::notified(ServerId server, ServerId to, const zab::Notification& notification) {
   if (server == to) return fail("ML", server, "notifies itself");
   if (notification.state != zab::ServerState::kLooking) return;
-  const zab::Member& member = ensemble_.members[static_cast<std::size_t>(server.value - 1)];
-  if (member.observer) return;
+  const View& seen = view(server);
+  if (!seen.may_vote(server)) return;
   const zab::Vote& vote = notification.vote;
-  const auto candidate = static_cast<std::size_t>(vote.leader.value - 1);
-  if (candidate >= ensemble_.members.size() || ensemble_.members[candidate].observer) {
+  const bool nobody = vote.leader == zab::kNoVote.leader && !seen.committed->is_voter(server);
+  if (!nobody && !seen.may_vote(vote.leader)) {
     return fail("CF", server, "votes for who cannot lead");
   }
   if (vote.leader == server) claim(view(server), vote.zxid, vote.peer_epoch, "a vote");
@@ -485,6 +545,9 @@ void ZabCheckers::leader_says(const View& leader, const ZabConversation& convers
     if (leader.image->accepted_epoch >= info->epoch) return;
     return fail("EH", leader.id, "sends LEADERINFO before acceptedEpoch is on disk");
   }
+  if (const auto* activate = std::get_if<zab::CommitAndActivate>(&message)) {
+    return leader_says(leader, conversation, zab::Commit{activate->zxid});
+  }
   if (const auto* commit = std::get_if<zab::Commit>(&message)) {
     if (commit->zxid.epoch() != epoch) return;  // of the history that the epoch begins with
     const std::size_t after = leader.log->index_after(commit->zxid);
@@ -529,12 +592,17 @@ const ZabCheckers::View& ZabCheckers::view(ServerId server) const {
 }
 
 template <typename Holds>
-bool ZabCheckers::quorum_of(const Holds& holds) const {
+std::uint32_t ZabCheckers::set_of(const Holds& holds) const {
   std::uint32_t set = 0;
   for (const View& voter : views_) {
     if (holds(voter)) set |= bit(voter.id);
   }
-  return quorums_[set];  // which does not count observers
+  return set;
+}
+
+template <typename Holds>
+bool ZabCheckers::quorum_of(const Holds& holds) const {
+  return quorums_[set_of(holds)];  // which does not count observers
 }
 
 const zab::Txn* ZabCheckers::proposal(Zxid zxid) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,13 +36,16 @@ namespace paddock::test {
 //   SW   a process numbers its writes 1, 2, 3 ...
 //   ML   messages come in turn
 //   FO   a session's writes are committed in their order, with none left out
-//   CF   only voters vote, lead and count
+//   CF   only voters vote, lead and count; a configuration that takes another's place is on the
+//        disks of a quorum of each, and is the same for all who have it
 //
 // A state counts as exposed, and its last transaction as committed, from when a server that serves
 // has it: before that, a server may well have in its state what is not committed, as after a start.
 class ZabCheckers {
  public:
-  explicit ZabCheckers(const zab::Ensemble& ensemble);
+  using Config = std::shared_ptr<const zab::Ensemble>;
+  // `servers`: how many there are, some of which may be in no configuration yet; 0: its members.
+  explicit ZabCheckers(const zab::Ensemble& ensemble, std::size_t servers = 0);
 
   // All four outlive this.
   void watch(ServerId server, const DiskImage& image, const ModelLog& log,
@@ -58,6 +62,7 @@ class ZabCheckers {
   void started(ServerId server);
   void stopped(ServerId server);
   void wiped(ServerId server);  // nothing is left of all that it said it had
+  void configured(ServerId server, Config committed, Config last_seen);
   void proposed(ServerId server, const zab::Txn& txn);
   void role_changed(ServerId server, const zab::RoleChanged& change);
   void delivered(ServerId server);  // the state has one more
@@ -76,6 +81,7 @@ class ZabCheckers {
   bool may_lose(ServerId server) const;
   const zab::Txn* proposal(Zxid zxid) const;              // null: nobody ever proposed it
   std::uint64_t elections() const { return elections_; }  // that ended with a leader who serves
+  std::uint64_t configurations() const { return configs_.size(); }  // that were ever in force
   bool serves(ServerId server) const { return view(server).role != zab::Role::kLooking; }
   zab::Role role(ServerId server) const { return view(server).role; }
   Epoch epoch(ServerId server) const { return view(server).epoch; }
@@ -95,6 +101,10 @@ class ZabCheckers {
     Zxid acked;
     Epoch accepted_epoch;  // on disk, when last looked at
     Epoch current_epoch;
+    Config committed, last_seen, before;  // in force; what was committed before
+
+    bool may_vote(ServerId voter) const;
+    bool observes() const;
   };
   // What is known of an epoch.
   struct Leadership {
@@ -126,10 +136,15 @@ class ZabCheckers {
   ZabConversation& conversation(LinkEnd end);
 
   template <typename Holds>
+  std::uint32_t set_of(const Holds& holds) const;
+  template <typename Holds>
   bool quorum_of(const Holds& holds) const;
 
-  const zab::Ensemble& ensemble_;
-  std::vector<bool> quorums_;  // by the set of servers, as bits
+  void take_over(const View& server, const Config& next);
+
+  Config config_;  // the latest one that anybody has for committed
+  std::map<std::int64_t, Config> configs_;
+  std::vector<bool> quorums_;  // of that one, by the set of servers, as bits
   std::vector<View> views_;    // by id
   std::map<Epoch, Leadership> epochs_;
   Epoch established_;  // the latest one that somebody serves in, or did

@@ -149,6 +149,14 @@ std::string ZabConversation::leader(const zab::Inform& inform) {
   return {};
 }
 
+std::string ZabConversation::leader(const zab::CommitAndActivate& commit) {
+  return leader(zab::Commit{commit.zxid});
+}
+
+std::string ZabConversation::leader(const zab::InformAndActivate& inform) {
+  return leader(zab::Inform{inform.txn});
+}
+
 std::string ZabConversation::leader(const zab::NewLeader& new_leader) {
   if (new_leader.epoch != epoch_) return "another epoch than LEADERINFO's";
   return advance(Phase::kSyncing, Phase::kNewLeader);

@@ -59,6 +59,8 @@ class ZabConversation {
   std::string leader(const zab::Proposal& proposal);
   std::string leader(const zab::Commit& commit);
   std::string leader(const zab::Inform& inform);
+  std::string leader(const zab::CommitAndActivate& commit);
+  std::string leader(const zab::InformAndActivate& inform);
   std::string leader(const zab::NewLeader& new_leader);
   std::string leader(const zab::UpToDate&);
   std::string leader(const zab::Ping& ping);

@@ -27,6 +27,7 @@ std::string to_string(const DiskWrite& write) {
   if (const auto* accepted = std::get_if<zab::WriteAcceptedEpoch>(&write.what)) {
     return concat("acceptedEpoch=", accepted->epoch.value);
   }
+  if (std::holds_alternative<zab::WriteConfigurations>(write.what)) return "configurations";
   return concat("currentEpoch=", std::get<zab::WriteCurrentEpoch>(write.what).epoch.value);
 }
 
@@ -75,6 +76,9 @@ void ZabDisk::put(const DiskWrite& write) {
     put_install(*install);
   } else if (const auto* accepted = std::get_if<zab::WriteAcceptedEpoch>(&write.what)) {
     if (mutation_ != Mutation::kLoseAcceptedEpoch) image_.accepted_epoch = accepted->epoch;
+  } else if (const auto* config = std::get_if<zab::WriteConfigurations>(&write.what)) {
+    image_.committed = config->committed;
+    image_.last_seen = config->last_seen;
   } else if (mutation_ != Mutation::kLoseCurrentEpoch) {
     image_.current_epoch = std::get<zab::WriteCurrentEpoch>(write.what).epoch;
   }

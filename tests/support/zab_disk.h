@@ -21,7 +21,8 @@ struct DiskWrite {
     zab::WriteTicket ticket;
     Snapshot snapshot;
   };
-  std::variant<zab::Append, zab::Truncate, Install, zab::WriteAcceptedEpoch, zab::WriteCurrentEpoch>
+  std::variant<zab::Append, zab::Truncate, Install, zab::WriteAcceptedEpoch, zab::WriteCurrentEpoch,
+               zab::WriteConfigurations>
       what;
 
   zab::WriteTicket ticket() const;

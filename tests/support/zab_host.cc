@@ -35,6 +35,7 @@ ZabHost::ZabHost(HostWorld world, HostOptions options, DiskImage image, Prng ran
     if (running()) written(write);
   });
   world_.checkers.watch(id(), disk_.image(), log_, state_);
+  world_.checkers.configured(id(), options_.membership.ensemble, nullptr);
   if (options_.maintain_every.value > 0) {
     world_.queue.put_in({random_.between(0, options_.maintain_every.value)}, SimKind::kMaintain,
                         number(id()));
@@ -65,6 +66,8 @@ void ZabHost::start() {
   world_.votes.start(id());
   trace(TraceKind::kStarts, {}, bits(history.last()),
         static_cast<std::uint64_t>(image.current_epoch.value));
+  if (image.committed != nullptr) options_.membership.ensemble = image.committed;
+  options_.membership.last_seen = image.last_seen;
   open_service({std::move(history), accepted, image.current_epoch});
   if (running()) take(zab::Tick{});
 }
@@ -272,7 +275,8 @@ void ZabHost::run() {
     if (auto* event = std::get_if<zab::Event>(&work)) {
       step(std::move(*event));
     } else {
-      propose(std::get<Wish>(work).op);
+      std::holds_alternative<Wish>(work) ? propose(std::get<Wish>(work).op)
+                                         : propose(std::move(std::get<zab::Ensemble>(work)));
     }
   }
   running_inbox_ = false;
@@ -315,6 +319,26 @@ void ZabHost::propose(const Op& op) {
   step(zab::Propose{std::move(txn)});
 }
 
+void ZabHost::propose(zab::Ensemble next) {
+  if (role_ != zab::Role::kLeading || replica_ == nullptr || replica_->is_exhausted()) return;
+  if (replica_->configurations().last_seen != nullptr) return;
+  const std::optional<zab::Leadership> leadership = replica_->leadership();
+  if (!leadership) return;
+  std::set<ServerId> synced{id()};
+  for (const auto& learner : leadership->learners) {
+    if (learner.synced && !learner.observer) synced.insert(learner.sid);
+  }
+  if (!zab::is_quorum(next, synced)) return;
+  const Zxid zxid = replica_->next_zxid();
+  next.version = zxid.value;
+  const std::string text = to_text(next);  // which is no Op
+  zab::Txn txn{zxid, std::make_shared<const Bytes>(text.begin(), text.end()),
+               std::make_shared<const zab::Ensemble>(std::move(next))};
+  world_.checkers.proposed(id(), txn);
+  trace(TraceKind::kProposes, {}, bits(zxid));
+  step(zab::Propose{std::move(txn)});
+}
+
 // What a Replica says of itself is what its host knows.
 void ZabHost::check_replica() {
   if (replica()->role() != role_) fail("ML", "changed its role and said nothing");
@@ -345,6 +369,12 @@ Millis ZabHost::local_now() const {
 }
 
 // --- its clients
+
+void ZabHost::reconfigure(zab::Ensemble next) {
+  if (!running() || paused_) return;
+  inbox_.emplace_back(std::move(next));
+  if (!running_inbox_) run();
+}
 
 void ZabHost::write(const Op& op) {
   PADDOCK_CHECK(serves());

@@ -98,6 +98,9 @@ class ZabHost : public ClientService {
   bool serves() const override { return running() && !paused_ && role_ != zab::Role::kLooking; }
   void write(const Op& op) override;
   void sync(SessionId session) override;
+  // An operator's wish: unless another is under way, or a quorum of it is not in step with this
+  // leader, it is proposed.
+  void reconfigure(zab::Ensemble next);
   void revalidate(SessionId session) override;
 
   // --- for those who look
@@ -129,7 +132,7 @@ class ZabHost : public ClientService {
   struct Wish {
     Op op;
   };
-  using Work = std::variant<zab::Event, Wish>;
+  using Work = std::variant<zab::Event, Wish, zab::Ensemble>;
   struct ArrivedSnapshot {
     zab::LinkId link;
     Snapshot snapshot;
@@ -150,6 +153,7 @@ class ZabHost : public ClientService {
   void step(zab::Event event);
   bool tears();
   void propose(const Op& op);
+  void propose(zab::Ensemble next);
   void check_replica();
   void arm_timer();
 
@@ -164,6 +168,8 @@ class ZabHost : public ClientService {
   void carry_out(zab::InstallSnapshot& install);
   void carry_out(zab::WriteAcceptedEpoch& accepted);
   void carry_out(zab::WriteCurrentEpoch& current);
+  void carry_out(zab::WriteConfigurations& configurations);
+  void carry_out(zab::ConfigurationsChanged& changed);
   void carry_out(zab::Deliver& deliver);
   void carry_out(zab::RoleChanged& change);
   void carry_out(zab::FromLearner& from);

@@ -205,6 +205,19 @@ void ZabHost::carry_out(zab::WriteCurrentEpoch& current) {
   submit({current});
 }
 
+void ZabHost::carry_out(zab::WriteConfigurations& configurations) {
+  const auto& [ticket, committed, last_seen] = configurations;
+  trace_about(
+      TraceKind::kWritesConfig, {}, ticket.value,
+      concat("configuration of ", text_of(Zxid{committed->version}),
+             last_seen == nullptr ? "" : concat(", proposed ", text_of(Zxid{last_seen->version}))));
+  submit({configurations});
+}
+
+void ZabHost::carry_out(zab::ConfigurationsChanged& changed) {
+  world_.checkers.configured(id(), changed.committed, changed.last_seen);
+}
+
 void ZabHost::submit(DiskWrite write) {
   world_.checkers.asked(id(), write);
   const zab::WriteTicket ticket = write.ticket();

@@ -102,6 +102,7 @@ class ModelLog {
 struct DiskImage {
   Epoch accepted_epoch;
   Epoch current_epoch;
+  std::shared_ptr<const zab::Ensemble> committed, last_seen;  // null: as it began; none
   StateCopy checkpoint;  // that of the log's start, or a later one
   ModelLog log;
 

@@ -39,9 +39,9 @@ constexpr TraceKind kSilent[] = {kSays, kNotifies, kReachable, kLinkOpened,
                                  kCut,  kMended,   kSevered,   kSyncAsked};
 
 // Commands for one server; those among them for one that serves.
-constexpr std::string_view kOfOne[] = {"write",       "sync",      "checkpoint", "trim",
-                                       "persist-one", "fail-disk", "wipe"};
-constexpr std::string_view kOfServing[] = {"write", "sync", "checkpoint", "trim"};
+constexpr std::string_view kOfOne[] = {"write",    "sync",        "checkpoint", "trim",
+                                       "reconfig", "persist-one", "fail-disk",  "wipe"};
+constexpr std::string_view kOfServing[] = {"write", "sync", "checkpoint", "trim", "reconfig"};
 
 template <typename Each, std::size_t kSize, typename Sought>
 bool is_among(const Each (&all)[kSize], const Sought& sought) {
@@ -109,7 +109,9 @@ std::string ZabScenario::make(const Words& words) {
   options.host.mutation = mutation_;
   options.core.mutation = core_mutation_;
   options.voters = words.size() < 2 ? 0 : static_cast<std::size_t>(number(words[1]).value_or(0));
-  if (options.voters == 0) return concat(words[0], " VOTERS [observers=N] [history=N] [epoch=N]\n");
+  if (options.voters == 0) {
+    return concat(words[0], " VOTERS [observers=N] [history=N] [joiners=N] [epoch=N]\n");
+  }
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');
     const std::string key = words[i].substr(0, equals);
@@ -121,6 +123,9 @@ std::string ZabScenario::make(const Words& words) {
       options.observers = static_cast<std::size_t>(*value);
     } else if (key == "history") {
       options.history = static_cast<std::size_t>(*value);
+    } else if (key == "joiners") {
+      options.joiners = static_cast<std::size_t>(*value);
+      options.reconfig = true;
     } else if (key == "epoch") {
       options.epoch_txns_max = static_cast<std::uint32_t>(*value);
     } else {
@@ -167,6 +172,7 @@ std::string ZabScenario::act(const Words& words) {
     }
     return concat(text, shown(Shown::kAll));
   }
+  if (verb == "reconfig") return reconfig(words);
   if (names_one) {
     act_on_one(words, named[0]);
   } else if (verb == "tick") {
@@ -391,6 +397,25 @@ void ZabScenario::run_threads() {
     }
   })) {
   }
+}
+
+std::string ZabScenario::reconfig(const Words& words) {
+  ZabHost& leader = host({number(words[1]).value_or(0)});
+  zab::Ensemble next = *leader.replica()->configurations().committed;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::size_t equals = std::min(words[i].find('='), words[i].size() - 1);
+    const std::string how = words[i].substr(0, equals);
+    const auto id = number(std::string_view(words[i]).substr(equals + 1));
+    if (!id || (how != "add" && how != "observe" && how != "remove"))
+      return concat(words[i], "?\n");
+    std::erase_if(next.members, [&](const zab::Member& m) { return m.id.value == *id; });
+    if (how != "remove") next.members.push_back(member_of({*id}, how == "observe", true));
+  }
+  std::ranges::sort(next.members, {}, &zab::Member::id);
+  const std::size_t before = leader.replica()->outstanding();
+  leader.reconfigure(std::move(next));
+  const bool refused = leader.running() && leader.replica()->outstanding() == before;
+  return concat(shown(Shown::kAll), refused ? "refused\n" : "");
 }
 
 bool ZabScenario::vote_arrives(const Servers& servers) {

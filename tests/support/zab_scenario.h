@@ -15,8 +15,9 @@ namespace paddock::test {
 // and no time passes unless a command calls for it. Servers are named by their numbers; without
 // any, all are meant.
 //
-//   ensemble VOTERS [observers=N] [history=N] [epoch=N]   servers that are stopped, with equal
-//                   disks; an epoch has no more than so many transactions
+//   ensemble VOTERS [observers=N] [history=N]   servers that are stopped, with equal disks
+//            [joiners=N]    N more, in no configuration, and reconfiguration is enabled
+//            [epoch=N]      an epoch has no more than so many transactions
 //   start N...      crash N...     power-off N...     pause N...     resume N...
 //   elect N...      votes among these, and the time that takes, until they know who leads
 //   vote N...       votes among these arrive, one by one
@@ -29,6 +30,7 @@ namespace paddock::test {
 //   settle N...     all of that among these, until nothing is left to do; only outcomes are shown
 //   write N         a client's write, through N
 //   sync N          a client's sync, through N
+//   reconfig N [add=M] [observe=M] [remove=M] ...   asked of N, which leads; refused, it says so
 //   tick MS [N...]  time passes; for others than these no timer goes off
 //   cut N...        connections with all others break, and none can be made
 //   join N...       that is over
@@ -90,6 +92,7 @@ class ZabScenario {
   void tick(std::int64_t ms, const Servers& servers);
   void settle(const Servers& servers);
   void write(ServerId server);
+  std::string reconfig(const Words& words);
 
   // As SimEnsemble's; and then all threads do what they can.
   template <typename Wanted>

@@ -210,6 +210,8 @@ std::string to_string(const TraceEntry& entry) {
       return write_text(entry, concat("acceptedEpoch=", entry.b));
     case TraceKind::kWritesCurrent:
       return write_text(entry, concat("currentEpoch=", entry.b));
+    case TraceKind::kWritesConfig:
+      return write_text(entry, about_text(entry));
     case TraceKind::kPersisted:
       return concat(server, " wrote ", entry.a);
     case TraceKind::kProposes:

@@ -37,6 +37,7 @@ enum class TraceKind : std::uint8_t {
   kInstalls,        // a: ticket, b: of which zxid
   kWritesAccepted,  // a: ticket, b: epoch
   kWritesCurrent,   // a: ticket, b: epoch
+  kWritesConfig,    // a: ticket, b: the version that is committed, or the one that is proposed
   kPersisted,       // a: ticket
   kProposes,        // a: zxid
   kDelivers,        // a: zxid

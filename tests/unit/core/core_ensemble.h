@@ -260,6 +260,7 @@ class CoreEnsemble {
       carry_out(id, host, commit);
     }
   }
+  void carry_out(ServerId, Host&, zab::ConfigurationsChanged&) {}
   void carry_out(ServerId, Host&, zab::SendSnapshot&) {
     ADD_FAILURE() << "a snapshot, where every log reaches back to the beginning";
   }

@@ -146,6 +146,7 @@ TEST_F(LogThreadTest, WritesOfAllKindsAreOnDiskInTheOrderOfTheirTickets) {
 
 TEST_F(LogThreadTest, OneSyncServesAllAppendsThatStandTogether) {
   std::vector<LogWrite> writes;
+  writes.reserve(10);
   for (int i = 0; i < 10; ++i) {
     writes.emplace_back(zab::Append{next_ticket(), test::create_txns(Zxid{1 + i}, 1)});
   }

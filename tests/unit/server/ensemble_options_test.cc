@@ -54,6 +54,25 @@ TEST_F(EnsembleOptionsTest, ReadsThreeServersAndWhichOfThemItIs) {
   EXPECT_EQ(notices(kLimits + kThree), "");
 }
 
+TEST_F(EnsembleOptionsTest, BeginsWithWhatWasProposedWhenItStopped) {
+  const std::string text = kLimits + kThree + "reconfigEnabled=true\n";
+  EXPECT_EQ(ensemble(text).last_seen, nullptr);
+  EXPECT_TRUE(ensemble(text).in_static_file);
+  EXPECT_EQ(ensemble(text).config_path, path("zoo.cfg"));
+  write("zoo.cfg.dynamic.next", "server.1=a:1:2\nserver.2=b:1:2\nversion=100000005");
+  ASSERT_NE(ensemble(text).last_seen, nullptr);
+  EXPECT_EQ(ensemble(text).last_seen->version, 0x100000005);
+  EXPECT_EQ(ensemble(kLimits + kThree).last_seen, nullptr);  // it cannot change
+  write("zoo.cfg.dynamic.next", "server.1=a\n");
+  EXPECT_THAT(refused_as_one(text), HasSubstr("zoo.cfg.dynamic.next: line 1"));
+}
+
+TEST_F(EnsembleOptionsTest, ChangesOnlyWhatIsInAFile) {
+  write("data/myid", "1\n");
+  EXPECT_THAT(refused(kLimits + "reconfigEnabled=true\n", {"--server.1=a:1:2", "--server.2=b:1:2"}),
+              HasSubstr("reconfigEnabled=true needs the server.N lines in a configuration file"));
+}
+
 TEST_F(EnsembleOptionsTest, HasZooKeepersDefaultsForWhatIsNotSet) {
   const EnsembleOptions loaded = ensemble(kLimits + kThree);
   EXPECT_EQ(loaded.timing.tick, Millis{3000});

@@ -293,5 +293,21 @@ TEST(Opening, OfAnAddressThatIsNoneIsRefused) {
   EXPECT_EQ(shown(opening_bytes(-65535, 1, "a:0|b:65535")), "1 a:0 b:65535");
 }
 
+TEST(ElectionCodec, CarriesWhatIsProposedBehindWhatZooKeeperReads) {
+  Notification notification;
+  notification.config = "server.1=a:1:2:participant\nversion=0";
+  const Bytes plain = encode_notification(notification);
+  notification.proposed = "server.2=b:1:2:participant\nversion=5";
+  const Bytes bytes = encode_notification(notification);
+  EXPECT_TRUE(std::equal(plain.begin(), plain.end(), bytes.begin()));
+  EXPECT_EQ(decode_notification(bytes)->proposed, notification.proposed);
+  EXPECT_EQ(decode_notification(bytes)->config, notification.config);
+  for (std::size_t cut = plain.size(); cut < bytes.size(); ++cut) {
+    const auto decoded = decode_notification(ByteView(bytes).first(cut));
+    ASSERT_TRUE(decoded) << cut;
+    EXPECT_EQ(decoded->proposed, std::nullopt) << cut;
+  }
+}
+
 }  // namespace
 }  // namespace paddock::zab

@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/concat.h"
+#include "tests/unit/core/core_ensemble.h"
+
+namespace paddock::server {
+namespace {
+
+using Text = std::optional<std::string_view>;
+
+Bytes reconfig(Text joining, Text leaving, Text members, std::int64_t version = -1) {
+  Bytes record;
+  JuteWriter writer(record);
+  for (const Text& text : {joining, leaving, members}) writer.write_ustring(text);
+  writer.write_long(version);
+  return record;
+}
+
+class CoreReconfigTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(ensemble_.leader(), 3);
+    session_ = ensemble_.new_session(2, 7);
+  }
+
+  // The error that a client of server 2, which follows, is answered with.
+  std::string ask(Text joining, Text leaving, Text members = {}, std::int64_t version = -1) {
+    ensemble_.request(2, 7, session_, ++xid_, OpCode::kReconfig,
+                      reconfig(joining, leaving, members, version));
+    const std::vector<std::string> answers = ensemble_.take(2);
+    const std::string expected = concat("7: xid=", xid_, " err=");
+    if (answers.empty() || !answers[0].starts_with(expected)) return "no answer";
+    return answers[0].substr(expected.size());
+  }
+
+  std::string config(int server) {
+    const DataTree& tree = ensemble_.tree(server);
+    return std::string(as_chars(tree.data_of(*tree.find("/zookeeper/config")).bytes()));
+  }
+  std::int64_t version(int server) {
+    return ensemble_.core(server).replica().configurations().committed->version;
+  }
+
+  CoreEnsemble ensemble_{{.tick = Millis{1000}}, 3, [](CoreOptions& options) {
+                           options.membership.reconfig_enabled = true;
+                           options.reconfig_enabled = options.auth.skip_acl = true;
+                         }};
+  SessionId session_;
+  std::int32_t xid_ = 0;
+};
+
+TEST_F(CoreReconfigTest, NumbersTheFirstConfigurationByTheEpoch) {
+  for (int server = 1; server <= 3; ++server) {
+    EXPECT_EQ(version(server), 0x100000000);
+    EXPECT_TRUE(config(server).ends_with("version=100000000")) << config(server);
+  }
+}
+
+TEST_F(CoreReconfigTest, LetsAServerLeaveAndFollowOn) {
+  EXPECT_EQ(ask({}, "1"), "0");
+  for (int server = 1; server <= 3; ++server) {
+    EXPECT_EQ(config(server).find("server.1="), std::string::npos);
+    EXPECT_EQ(version(server), ensemble_.tree(3).last_zxid().value);
+    EXPECT_EQ(ensemble_.core(server).replica().configurations().last_seen, nullptr);
+  }
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kFollowing);
+  EXPECT_EQ(ensemble_.leader(), 3);
+}
+
+TEST_F(CoreReconfigTest, LetsTheLeaderLeaveAndAnotherLead) {
+  EXPECT_EQ(ask({}, "3"), "0");
+  ensemble_.advance(Millis{5000});
+  EXPECT_TRUE(ensemble_.leader() == 1 || ensemble_.leader() == 2);
+  EXPECT_EQ(ensemble_.core(3).role(), zab::Role::kFollowing);
+  EXPECT_EQ(config(3), config(1));
+}
+
+TEST_F(CoreReconfigTest, MakesAnObserverOfAFollowerAndBack) {
+  EXPECT_EQ(ask("server.1=127.0.0.1:2001:3001:observer;9", {}), "0");
+  ensemble_.advance(Millis{5000});
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kObserving);
+  EXPECT_EQ(ask("server.1=127.0.0.1:2001:3001:participant;9", {}), "0");
+  ensemble_.advance(Millis{5000});
+  EXPECT_EQ(ensemble_.core(1).role(), zab::Role::kFollowing);
+  EXPECT_EQ(ensemble_.leader(), 3);
+}
+
+TEST_F(CoreReconfigTest, ReplacesAllMembersAtOnce) {
+  EXPECT_EQ(ask({}, {}, "server.2=127.0.0.1:2002:3002,server.3=127.0.0.1:2003:3003"), "0");
+  EXPECT_EQ(config(1), concat("server.2=127.0.0.1:2002:3002:participant\n"
+                              "server.3=127.0.0.1:2003:3003:participant\nversion=",
+                              hex(static_cast<std::uint64_t>(version(1)))));
+}
+
+TEST_F(CoreReconfigTest, RefusesWhatIsWrongInZooKeepersOrder) {
+  const std::string joiner = "server.9=127.0.0.1:1:2:participant;3";
+  EXPECT_EQ(ask("some thing", {}, {}, 5), "-103");
+  EXPECT_EQ(ask("some thing", {}), "-8");
+  EXPECT_EQ(ask("server.x=127.0.0.1:1:2;3", {}), "-5");
+  EXPECT_EQ(ask("server.9=127.0.0.1:1:2", {}), "-8");                   // no client port
+  EXPECT_EQ(ask("server.9=127.0.0.1:2001:2:participant;3", {}), "-8");  // another's port
+  EXPECT_EQ(ask({}, "one"), "-5");
+  EXPECT_EQ(ask({}, "1,2"), "-8");  // one voter is left
+  EXPECT_EQ(ask({}, {}, "what=ever"), "-8");
+  EXPECT_EQ(ask({}, {}, ""), "-8");
+  EXPECT_EQ(ask(joiner + ",server.8=127.0.0.1:4:5:participant;6", "1"), "-13");
+  EXPECT_EQ(version(2), 0x100000000);
+}
+
+TEST_F(CoreReconfigTest, TakesOneAtATime) {
+  const SessionId session = ensemble_.new_session(3, 8);
+  ensemble_.hold(1);
+  ensemble_.hold(2);
+  ensemble_.request(3, 8, session, 1, OpCode::kReconfig, reconfig({}, "1", {}));
+  ensemble_.request(3, 8, session, 2, OpCode::kReconfig, reconfig({}, "2", {}));
+  EXPECT_TRUE(ensemble_.take(3).empty());
+  ensemble_.release(2);
+  ensemble_.release(1);
+  EXPECT_EQ(ensemble_.take(3), (std::vector<std::string>{"8: xid=1 err=0", "8: xid=2 err=-14"}));
+}
+
+}  // namespace
+}  // namespace paddock::server
