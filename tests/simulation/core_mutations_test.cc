@@ -12,7 +12,7 @@
 namespace paddock::test {
 namespace {
 
-constexpr std::uint64_t kSeedsMax = 60;
+constexpr std::uint64_t kSeedsMax = 200;
 
 // Three or five voters with busy clients, and faults of all kinds.
 SimOptions busy(std::uint64_t seed, CoreMutation mutation) {
