@@ -61,7 +61,8 @@ void ZabLinks::close(ServerId from, zab::LinkId id) {
   PADDOCK_CHECK(end.has_value());
   const LinkEnd to{end->number, other(end->side)};
   hang_up(*end);
-  if (random_.below(4) == 0) cut_tail(to);
+  const bool loses = random_.below(4) == 0;
+  if (loses && wires_.by_chance()) cut_tail(to);
   push(to, Closed{}, wires_.delay());
 }
 
