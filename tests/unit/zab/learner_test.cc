@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 namespace paddock::zab {
@@ -23,6 +24,7 @@ class LearnerTest : public testing::Test {
             kLeader,
             LinkId{1},
             false,
+            reconfiguration_,
             journal_,
             Millis{},
             Millis{},
@@ -36,6 +38,7 @@ class LearnerTest : public testing::Test {
   }
 
   Journal journal_{Durable{}};
+  Reconfiguration reconfiguration_{{std::make_shared<const Ensemble>(), nullptr}, false, journal_};
   Actions actions_;
 };
 
