@@ -560,7 +560,9 @@ Zxid Core::Impl::zxid_before_held(ConnectionId connection) const {
   const Result<ReplyHeader> header = read_reply_header(reader);
   PADDOCK_CHECK(header.ok());
   if (header->zxid <= Zxid{0}) return tree.last_zxid();
-  return std::min(tree.last_zxid(), Zxid{header->zxid.value - 1});
+  // The end of a local session has no zxid of its own.
+  const std::int64_t before = held->close ? header->zxid.value : header->zxid.value - 1;
+  return std::min(tree.last_zxid(), Zxid{before});
 }
 
 // --- sessions ---
