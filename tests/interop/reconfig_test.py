@@ -166,7 +166,7 @@ class Reconfig:
             rest = [followers[0], joiner]
             ensemble.wait_same_configuration(rest, lines)
             write(joiner, "/without-%d" % number)
-            self.assertIn(ensemble.wait_for_leader(), rest)
+            wait_until(lambda: ensemble.leader() in rest, DEADLINE_S, "another server leads")
             self.assertTrue(has(followers[0], "/without-%d" % number))
 
             # And what is in their files is what they come back with.
