@@ -12,7 +12,11 @@ namespace {
 using election_test::Coverage;
 using election_test::Simulation;
 
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t kSeedsPerShard = 60;
+#else
 constexpr std::uint64_t kSeedsPerShard = 300;
+#endif
 
 constexpr std::int64_t kConvergeMs = 3'000;
 // ZooKeeper's leaders wait initLimit for a quorum, and whoever asks in vain pauses ever longer.
