@@ -168,6 +168,7 @@ void Core::apply_committed(bool want_changes, Millis now, CoreActions& actions) 
     }
   }
   impl_->decided.clear();
+  impl_->show_config_in_force();
 }
 
 void Core::drain() {
@@ -458,6 +459,12 @@ void Core::Impl::show_config() {
   tree.set_config(to_text(ensemble), ensemble.version, wall);
 }
 
+// A leader brings to an end what was only proposed, even where the transaction is lost. So the last
+// reconfig that was applied may be an older one than what is in force.
+void Core::Impl::show_config_in_force() {
+  if (std::exchange(reconfigured, false) && role != zab::Role::kLooking) show_config();
+}
+
 // Nothing that is under way can be answered any more, and whoever waits for it is cut off.
 void Core::Impl::end_role(CoreActions& actions) {
   if (role == zab::Role::kLooking) return;
@@ -493,6 +500,7 @@ void Core::Impl::apply(const zab::Txn& delivered, bool want_changes, CoreActions
   PADDOCK_CHECK(txn.ok());  // our own, or the leader's, and looked at when it came
   PADDOCK_CHECK(txn->header.zxid == delivered.zxid);
   tree.apply(*txn, want_changes, applied);
+  reconfigured = reconfigured || txn->header.type == OpCode::kReconfig;
   for (TreeChange& change : applied.changes) actions.client.emplace_back(std::move(change));
   const bool differs = applied.digest_differs && delivered.zxid >= synchronized;
   if (differs && !actions.fatal) report_mismatch(*txn, actions);

@@ -111,6 +111,7 @@ struct Core::Impl {
   void begin_role(const zab::RoleChanged& changed, CoreActions& actions);
   void end_role(CoreActions& actions);
   void show_config();
+  void show_config_in_force();
   void load_sessions();
 
   void apply(const zab::Txn& committed, bool want_changes, CoreActions& actions);
@@ -210,6 +211,7 @@ struct Core::Impl {
   std::vector<Decided> decided;
   std::map<ServerId, std::string> compared;  // configurations of peers that were looked at
   Applied applied;
+  bool reconfigured = false;  // by what has been applied since the configuration was last shown
   RequestNumber last_request;
   ReplyOrder order;
   std::deque<OpenSync> syncs;  // answered in this order

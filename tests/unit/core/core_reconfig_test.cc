@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/concat.h"
@@ -121,6 +124,71 @@ TEST_F(CoreReconfigTest, TakesOneAtATime) {
   ensemble_.release(2);
   ensemble_.release(1);
   EXPECT_EQ(ensemble_.take(3), (std::vector<std::string>{"8: xid=1 err=0", "8: xid=2 err=-14"}));
+}
+
+// A server that is told by a leader what there is.
+class CoreLearnerConfigTest : public testing::Test {
+ protected:
+  CoreLearnerConfigTest() {
+    for (int i = 1; i <= 3; ++i) {
+      zab::Member member{.id = ServerId{i}, .observer = false, .addresses = {}, .client = {}};
+      member.addresses.push_back({{"127.0.0.1", static_cast<std::uint16_t>(2000 + i)},
+                                  static_cast<std::uint16_t>(3000 + i)});
+      ensemble_.members.push_back(std::move(member));
+    }
+    CoreOptions options;
+    options.membership.self = ServerId{1};
+    options.membership.ensemble = std::make_shared<const zab::Ensemble>(ensemble_);
+    options.membership.reconfig_enabled = options.reconfig_enabled = true;
+    core_ = std::make_unique<Core>(options, tree_, zab::Durable{}, Millis{0}, WallMillis{1});
+  }
+
+  // What it asks of its disk is done at once.
+  void step(CoreEvent event) {
+    core_->step(std::move(event), Millis{0}, WallMillis{1}, actions_);
+    while (!actions_.writes.empty()) {
+      const zab::WriteTicket last = std::visit([](const auto& write) { return write.ticket; },
+                                               std::exchange(actions_.writes, {}).back());
+      core_->step(zab::Persisted{last}, Millis{0}, WallMillis{1}, actions_);
+    }
+  }
+  std::string text(std::int64_t version) {
+    ensemble_.version = version;
+    return to_text(ensemble_);
+  }
+
+  zab::Ensemble ensemble_;
+  DataTree tree_{TreeOptions{}};
+  std::unique_ptr<Core> core_;
+  CoreActions actions_;
+};
+
+// It was proposed, and then a leader without that transaction brought it to an end.
+TEST_F(CoreLearnerConfigTest, ShowsWhatIsInForceThoughTheHistoryEndsWithAnOlderOne) {
+  constexpr zab::LinkId kLink{1};
+  const Zxid zxid{0x100000001};
+  const std::string older = text(zxid.value), newer = text(0x100000005);
+  Bytes payload;
+  encode_txn({{{}, 0, zxid, {}, OpCode::kReconfig},
+              SetDataTxn{kConfigNode, as_bytes(older), -1},
+              std::nullopt},
+             payload);
+  step(zab::Tick{});
+  const zab::Vote vote{ServerId{3}, zxid, Epoch{1}};
+  step(zab::Notified{ServerId{2}, {zab::ServerState::kFollowing, vote, 0, 2, {}}});
+  step(zab::Notified{ServerId{3}, {zab::ServerState::kLeading, vote, 0, 2, {}}});
+  step(zab::LinkOpened{kLink});
+  step(zab::Received{kLink, zab::LeaderInfo{.epoch = Epoch{2}}});
+  step(zab::Received{kLink, zab::Diff{zxid}});
+  step(zab::Received{kLink,
+                     zab::Proposal{{zxid, std::make_shared<const Bytes>(std::move(payload))}}});
+  step(zab::Received{kLink, zab::Commit{zxid}});
+  step(zab::Received{kLink, zab::NewLeader{Epoch{2}, newer}});
+  step(zab::Received{kLink, zab::UpToDate{}});
+  core_->apply_committed(false, Millis{0}, actions_);
+  ASSERT_EQ(core_->role(), zab::Role::kFollowing);
+  EXPECT_EQ(tree_.last_zxid(), zxid);
+  EXPECT_EQ(as_chars(tree_.data_of(*tree_.find(kConfigNode)).bytes()), newer);
 }
 
 }  // namespace
