@@ -14,6 +14,15 @@ namespace {
 
 constexpr std::uint64_t kSeedsMax = 200;
 
+// And clients who change the ensemble.
+void changing(SimOptions& options) {
+  options.reconfig = true;
+  options.joiners = 2;
+  options.epoch_txns_max = zab::kEpochTxnsMax;
+  options.core_clients.servers += options.joiners;
+  options.core_clients.reconfig_one_in = 20;
+}
+
 // Three or five voters with busy clients, and faults of all kinds.
 SimOptions busy(std::uint64_t seed, CoreMutation mutation) {
   SimOptions options = SimOptions::random_whole(seed);
@@ -26,6 +35,7 @@ SimOptions busy(std::uint64_t seed, CoreMutation mutation) {
   options.core_clients.clients = 6;
   options.core_clients.servers = options.voters + options.observers;
   options.core_clients.pause_max = millis(100);
+  if (mutation >= kFirstConfigCoreMutation) changing(options);
   return options;
 }
 
@@ -58,6 +68,12 @@ INSTANTIATE_TEST_SUITE_P(Each, CoreMutations, testing::Range(1, kCoreMutationCou
 TEST(CoreMutationsWithout, NothingIsFound) {
   expect_nothing_found([](std::uint64_t seed) { return busy(seed, CoreMutation::kNone); },
                        faults());
+  const auto changes = [](std::uint64_t seed) {
+    SimOptions options = busy(seed, CoreMutation::kNone);
+    changing(options);
+    return options;
+  };
+  expect_nothing_found(changes, faults());
 }
 
 }  // namespace

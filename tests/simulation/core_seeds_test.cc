@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <string>
 
 #include "common/concat.h"
@@ -25,6 +26,8 @@ constexpr std::uint64_t kSeedsPerShard = 25;
 struct Sum {
   std::uint64_t runs = 0, elections = 0, acknowledged = 0, read = 0, events = 0, moves = 0,
                 expired = 0;
+  std::uint64_t reconfigs = 0, cut_short = 0;
+  std::map<ErrorCode, std::uint64_t> refused;  // reconfigs
   std::int64_t simulated_seconds = 0;
 };
 
@@ -40,6 +43,10 @@ std::string run(SimOptions options, Sum& sum) {
   sum.events += sim.core_clients().events();
   sum.moves += sim.core_clients().moves();
   sum.expired += sim.core_checkers().expired();
+  const ReconfigChecker::Counts& counts = sim.core_checkers().reconfigs().counts();
+  sum.reconfigs += counts.done;
+  sum.cut_short += counts.cut_short;
+  for (const auto& [error, count] : counts.refused) sum.refused[error] += count;
   sum.simulated_seconds += sim.now().value / 1'000'000;
   return sim.ok() ? "" : sim.report();
 }
@@ -84,6 +91,49 @@ TEST_P(WholeSeeds, NorWithLocalSessionsAndReadOnlyMode) {
   }
   EXPECT_GT(sum.acknowledged, 100 * count);
   EXPECT_GT(sum.read, 100 * count);
+}
+
+// Clients change the ensemble all the while.
+class WholeReconfigSeeds : public testing::TestWithParam<std::uint64_t> {};
+
+std::string run_reconfig(std::uint64_t seed, Sum& sum, std::size_t trace_kept = 60) {
+  SimOptions options = SimOptions::random_whole_reconfig(seed);
+  options.trace_kept = trace_kept;
+  return run(options, sum);
+}
+
+TEST_P(WholeReconfigSeeds, NoPromiseIsBrokenHoweverTheEnsembleChanges) {
+  if (arguments().seed) GTEST_SKIP() << "one seed is asked for";
+  Sum sum;
+  const std::uint64_t count = kSeedsPerShard + arguments().seeds / kShards;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    ASSERT_EQ(run_reconfig(1 + GetParam() + kShards * i, sum), "");
+  }
+  RecordProperty("reconfigs", static_cast<int>(sum.reconfigs));
+  RecordProperty("cut_short", static_cast<int>(sum.cut_short));
+  std::string all;
+  for (const auto& [error, n] : sum.refused) all += concat(" ", name_of(error), " ", n);
+  RecordProperty("refused", all);
+  // Else the runs show nothing.
+  EXPECT_GT(sum.acknowledged, 100 * count);
+  EXPECT_GT(sum.read, 100 * count);
+  EXPECT_GT(sum.events, 10 * count);
+  EXPECT_GT(sum.reconfigs, 5 * count);
+  EXPECT_GT(sum.cut_short, 0);
+  for (const ErrorCode error :
+       {ErrorCode::kBadVersion, ErrorCode::kBadArguments, ErrorCode::kMarshallingError,
+        ErrorCode::kNoAuth, ErrorCode::kReconfigInProgress, ErrorCode::kNewConfigNoQuorum}) {
+    EXPECT_GT(sum.refused[error], 0) << name_of(error);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shards, WholeReconfigSeeds, testing::Range<std::uint64_t>(0, kShards));
+
+// simulation_test --whole --seed=N --gtest_filter=WholeReconfigSeedAsked.*
+TEST(WholeReconfigSeedAsked, FindsNothing) {
+  if (!arguments().seed || !arguments().whole) GTEST_SKIP() << "no --whole --seed";
+  Sum sum;
+  ASSERT_EQ(run_reconfig(*arguments().seed, sum, 20000), "");
 }
 
 // simulation_test --whole --seed=N --gtest_filter=WholeSeedAsked.*

@@ -14,6 +14,13 @@ namespace {
 
 constexpr std::uint64_t kSeedsMax = 150;
 
+// And an operator who changes the ensemble.
+void changing(SimOptions& options) {
+  options.joiners = 2;
+  options.reconfig_every = millis(500);
+  options.epoch_txns_max = zab::kEpochTxnsMax;
+}
+
 // Three or five voters with busy clients, and faults of all kinds.
 SimOptions busy(std::uint64_t seed, Mutation mutation) {
   SimOptions options = SimOptions::random(seed);
@@ -25,6 +32,7 @@ SimOptions busy(std::uint64_t seed, Mutation mutation) {
   options.timing.max_notification = {1000};
   options.host.maintain_every = seconds(2);
   options.host.mutation = mutation;
+  if (mutation >= kFirstConfigMutation) changing(options);
   return options;
 }
 
@@ -51,6 +59,12 @@ INSTANTIATE_TEST_SUITE_P(Each, Mutations, testing::Range(1, kMutationCount), [](
 
 TEST(MutationsWithout, NothingIsFound) {
   expect_nothing_found([](std::uint64_t seed) { return busy(seed, Mutation::kNone); }, faults());
+  const auto changes = [](std::uint64_t seed) {
+    SimOptions options = busy(seed, Mutation::kNone);
+    changing(options);
+    return options;
+  };
+  expect_nothing_found(changes, faults());
 }
 
 }  // namespace

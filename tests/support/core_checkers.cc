@@ -40,8 +40,10 @@ std::uint64_t hash_of_name(std::string_view name) {
   return mix64(hash);
 }
 
-CoreCheckers::CoreCheckers(ZabCheckers& zab) : zab_(zab), tree_(server::TreeOptions{}) {
+CoreCheckers::CoreCheckers(ZabCheckers& zab)
+    : zab_(zab), reconfigs_(zab), tree_(server::TreeOptions{}) {
   record("/", Zxid{});
+  record(std::string(server::kConfigNode), Zxid{});
 }
 
 // --- servers
@@ -76,6 +78,19 @@ void CoreCheckers::tree_is(ServerId server, std::uint64_t history, const server:
               " that differs from others' in what the digest does not cover"));
 }
 
+void CoreCheckers::config_is(ServerId server, const server::DataTree& tree,
+                             const zab::Ensemble& committed) {
+  const server::Znode* node = tree.find(server::kConfigNode);
+  const ByteView shown = node == nullptr ? ByteView() : tree.data_of(*node).bytes();
+  std::int64_t version = 0;
+  const std::string fault = reconfigs_.fault_in(shown, tree.last_zxid(), version);
+  if (!fault.empty()) return fail("CF", server, concat("shows a configuration ", fault));
+  if (as_chars(shown) == to_text(committed)) return;
+  fail("CF", server,
+       concat("shows configuration ", test::text_of(Zxid{version}), " and acts by ",
+              test::text_of(Zxid{committed.version})));
+}
+
 // --- the history
 
 void CoreCheckers::commit(const zab::Txn& committed) {
@@ -87,6 +102,7 @@ void CoreCheckers::commit(const zab::Txn& committed) {
                 concat("the digest promised with ", test::text_of(committed.zxid),
                        " is not what the transaction leaves"));
   }
+  reconfigs_.committed(*txn);
   const auto* error = std::get_if<ErrorTxn>(&txn->body);
   txns_.push_back({txn->header, error == nullptr ? std::nullopt : std::optional(error->error)});
   for (const server::TreeChange& change : applied_.changes) {

@@ -12,6 +12,7 @@
 #include "common/records.h"
 #include "common/txn_records.h"
 #include "server/tree/data_tree.h"
+#include "tests/support/reconfig_checker.h"
 #include "tests/support/zab_checkers.h"
 
 namespace paddock::test {
@@ -48,6 +49,7 @@ struct CommittedTxn {
 //   FO   a session's writes take effect in the order in which it asked for them
 //   EP   ephemerals are there exactly while their session is
 //   SQ   a sequence number is given once
+//   CF   the configuration changes as clients ask, and all are shown what is in force
 //   SE   only a session whose time is over expires, or who asked for it is closed; and who is
 //   silent
 //        does expire
@@ -60,6 +62,8 @@ class CoreCheckers {
   void advance();
   // `tree` is that of the history whose digest this is; `whole`: all of it is compared.
   void tree_is(ServerId server, std::uint64_t history, const server::DataTree& tree, bool whole);
+  // It serves, and has that configuration for committed.
+  void config_is(ServerId server, const server::DataTree& tree, const zab::Ensemble& committed);
   // The leader proposes to close the session.
   void closing_proposed(SessionId session) { closings_proposed_.insert(session); }
   bool is_closing_proposed(SessionId session) const { return closings_proposed_.contains(session); }
@@ -78,6 +82,8 @@ class CoreCheckers {
   // All that ever happened, in the order in which it is told.
   const std::vector<Occurrence>& occurrences() const { return occurrences_; }
 
+  ReconfigChecker& reconfigs() { return reconfigs_; }
+  const ReconfigChecker& reconfigs() const { return reconfigs_; }
   ZabCheckers& zab() { return zab_; }
   void fail(std::string_view code, ServerId server, std::string_view what) {
     zab_.fail(code, server, what);
@@ -94,6 +100,7 @@ class CoreCheckers {
   void check_closed(const Txn& txn);
 
   ZabCheckers& zab_;
+  ReconfigChecker reconfigs_;
   server::DataTree tree_;
   server::Applied applied_;
   std::size_t count_ = 0;  // of zab_.committed() that are applied

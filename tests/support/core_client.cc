@@ -121,21 +121,30 @@ void CoreClient::forget_session() {
   password_.clear();
   timeout_ms_ = 0;
   seen_ = {};
+  config_version_ = 0;
   watches_.clear();
   xid_ = 0;
 }
 
 void CoreClient::ask(OpCode op, std::string path, const Bytes& record, bool watch) {
-  ask({0, op, std::move(path), watch, 0, {}}, record);
+  ask({0, op, std::move(path), watch, 0, {}, 0}, record);
 }
 
 void CoreClient::ask(Asked asked, const Bytes& record) {
   asked.xid = ++xid_;
   asked.floor = world_.checkers.last();
+  asked.config_floor = world_.checkers.zab().newest_configuration()->version;
   trace(TraceKind::kAsks, static_cast<std::uint64_t>(asked.xid),
         static_cast<std::uint64_t>(asked.op), text(asked));
   send(request_frame(asked.xid, asked.op, record));
   asked_.push_back(std::move(asked));
+}
+
+void CoreClient::reconfigure(ReconfigWish wish) {
+  wish.has_right = is_operator_;
+  const Bytes record = reconfig_record(wish);
+  ask(OpCode::kReconfig, std::string(server::kConfigNode), record);
+  world_.checkers.reconfigs().asked(session_, xid_, std::move(wish));
 }
 
 void CoreClient::close_session() {
@@ -180,6 +189,10 @@ void CoreClient::take(ByteView frame) {
   if (!header) return fail("FO", "a reply that is none");
   if (header->xid == kXidNotification) return take_event(reader, header->zxid);
   if (header->xid == kXidSetWatches) return take_set_watches(*header);
+  if (header->xid == kXidAuth) {
+    if (header->error != ErrorCode::kOk) fail("CF", "it is taken for somebody else");
+    return;
+  }
   take_zxid(header->zxid);
   if (header->xid == kXidPing) return;
   if (asked_.empty() || asked_.front().xid != header->xid) {
@@ -220,6 +233,10 @@ void CoreClient::take_welcome(ByteView frame) {
   timeout_ms_ = welcome->timeout_ms;
   state_ = State::kConnected;
   floor_ = {};
+  config_floor_ = 0;
+  if (is_operator_) {
+    send(request_frame(kXidAuth, OpCode::kAuth, auth_record("digest", kSuperPassword)));
+  }
   watches_set_ = watches_.empty();
   if (!watches_set_) set_watches();
 }
@@ -240,6 +257,7 @@ void CoreClient::take_reply(const Asked& asked, const ReplyHeader& header, JuteR
   if (asked.op == OpCode::kSync) {
     if (header.error != ErrorCode::kOk) return fail("FO", "a sync is refused");
     floor_ = std::max(floor_, asked.floor);
+    config_floor_ = std::max(config_floor_, asked.config_floor);
     return;
   }
   if (asked.op == OpCode::kAddWatch || asked.op == OpCode::kRemoveWatches) {
@@ -275,6 +293,8 @@ void CoreClient::take_write(const Asked& asked, const ReplyHeader& header, JuteR
       return fail("CNL", concat(where, " with another stat than it left"));
     }
     versions_[asked.path] = stat->version;
+  } else if (asked.op == OpCode::kReconfig) {
+    take_config(asked, header, reader);
   } else if (asked.op == OpCode::kCreate || asked.op == OpCode::kCreate2) {
     const auto path = reader.read_ustring();
     if (!path || !*path) return fail("CNL", concat(where, " without a path"));
@@ -294,12 +314,14 @@ void CoreClient::take_read(const Asked& asked, const ReplyHeader& header, JuteRe
                              " was there when that was asked for"));
   }
   const NodeState state = world_.checkers.state(asked.path, header.zxid);
-  const ErrorCode expected = !state.exists    ? ErrorCode::kNoNode
-                             : state.readable ? ErrorCode::kOk
-                                              : ErrorCode::kNoAuth;
+  const bool readable = state.readable || is_operator_;
+  const ErrorCode expected = !state.exists ? ErrorCode::kNoNode
+                             : readable    ? ErrorCode::kOk
+                                           : ErrorCode::kNoAuth;
   if (header.error != expected) return fail("SC", concat(where, " is not as it was"));
   watch(asked, header);
   if (header.error != ErrorCode::kOk) return;
+  if (asked.path == server::kConfigNode) return take_config(asked, header, reader);
   if (asked.op == OpCode::kGetData) {
     const auto data = reader.read_buffer();
     const std::optional<ByteView> wanted = state.data.get();
@@ -315,6 +337,31 @@ void CoreClient::take_read(const Asked& asked, const ReplyHeader& header, JuteRe
     return fail("SC", concat(where, " shows another stat than there was"));
   }
   versions_[asked.path] = stat->version;
+}
+
+// Of a read of it, or of the reconfig that made it.
+void CoreClient::take_config(const Asked& asked, const ReplyHeader& header, JuteReader& reader) {
+  const std::string where =
+      concat(name_of(asked.op), " ", asked.xid, " at ", text_of(header.zxid), " shows a ");
+  const auto data = reader.read_buffer();
+  const Result<Stat> stat = read_stat(reader);
+  if (!data || !*data || !stat) return fail("CF", concat(where, "configuration that is none"));
+  std::int64_t version = 0;
+  const std::string fault = world_.checkers.reconfigs().fault_in(**data, header.zxid, version);
+  if (!fault.empty()) return fail("CF", concat(where, "configuration ", fault));
+  if (stat->mzxid.value != version || stat->version != -1) {
+    return fail("CF", concat(where, "configuration under another version"));
+  }
+  if (version < config_version_) {
+    return fail("CF", concat(where, "configuration older than one that it has seen"));
+  }
+  if (version < config_floor_) {
+    return fail("CF", concat(where, "configuration older than that in force before a sync"));
+  }
+  if (asked.op == OpCode::kReconfig && Zxid{version} != header.zxid) {
+    return fail("CF", concat(where, "configuration that is another"));
+  }
+  config_version_ = version;
 }
 
 void CoreClient::take_children(const Asked& asked, const NodeState& state, JuteReader& reader) {

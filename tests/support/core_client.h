@@ -38,12 +38,15 @@ struct CoreClientWorld {
 //   FO   replies come in the order of the requests
 //   WA   every event that its watches are due comes, in the order of the history, before any reply
 //        that shows the change, and no other one; watches that are set again tell what was missed
+//   CF   a session sees configurations in order, and after a sync the one in force
 //   SE   a session is refused only when it was to be closed
 class CoreClient {
  public:
   enum class State { kAway, kConnecting, kConnected };
 
-  CoreClient(CoreClientWorld& world, std::uint32_t number) : world_(world), number_(number) {}
+  // `is_operator`: it proves that it may do everything.
+  CoreClient(CoreClientWorld& world, std::uint32_t number, bool is_operator = false)
+      : world_(world), number_(number), is_operator_(is_operator) {}
 
   // --- what it does; but for connect(), only on a connection
   void connect(ServerId server, std::int32_t timeout_ms);
@@ -54,6 +57,7 @@ class CoreClient {
   // AddWatchMode.
   void add_watch(const std::string& path, std::int32_t mode);
   void remove_watches(const std::string& path);  // of every kind
+  void reconfigure(ReconfigWish wish);
   void close_session();
   void ping();
 
@@ -75,6 +79,7 @@ class CoreClient {
   Micros heard() const { return heard_; }
   Micros said() const { return said_; }
   std::size_t watched() const { return watches_.size(); }
+  std::int64_t config_version() const { return config_version_; }  // as it last saw it
   // As it last saw them.
   std::optional<std::int32_t> version(const std::string& path) const;
   std::set<std::string>& children(const std::string& path) { return children_[path]; }
@@ -99,6 +104,7 @@ class CoreClient {
     bool watch = false;
     std::int32_t mode = 0;  // of addWatch
     Zxid floor;  // a write: it comes after this. A sync: reads behind it are not before this
+    std::int64_t config_floor = 0;  // of a sync, likewise
   };
 
   void ask(Asked asked, const Bytes& record);
@@ -110,6 +116,7 @@ class CoreClient {
   void take_reply(const Asked& asked, const ReplyHeader& header, JuteReader& reader);
   void take_write(const Asked& asked, const ReplyHeader& header, JuteReader& reader);
   void take_read(const Asked& asked, const ReplyHeader& header, JuteReader& reader);
+  void take_config(const Asked& asked, const ReplyHeader& header, JuteReader& reader);
   void take_children(const Asked& asked, const NodeState& state, JuteReader& reader);
   void take_zxid(Zxid zxid);
 
@@ -129,6 +136,7 @@ class CoreClient {
 
   CoreClientWorld& world_;
   const std::uint32_t number_;
+  const bool is_operator_;
   State state_ = State::kAway;
   SessionId session_;
   Bytes password_;
@@ -140,6 +148,7 @@ class CoreClient {
   std::deque<Asked> asked_;
   bool closing_ = false;
   Zxid floor_;  // of reads on this connection
+  std::int64_t config_version_ = 0, config_floor_ = 0;
   Micros heard_, said_;
   std::map<std::string, std::int32_t> versions_;
   std::map<std::string, std::set<std::string>> children_;

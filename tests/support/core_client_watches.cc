@@ -20,7 +20,7 @@ bool is_below(const std::string& path, const std::string& top) {
 }  // namespace
 
 void CoreClient::add_watch(const std::string& path, std::int32_t mode) {
-  Asked asked{0, OpCode::kAddWatch, path, true, mode, {}};
+  Asked asked{0, OpCode::kAddWatch, path, true, mode, {}, 0};
   ask(std::move(asked), path_type_record(path, mode));
 }
 
@@ -88,7 +88,7 @@ bool CoreClient::fires(const Occurrence& occurrence) {
     due = due || (watches.recursive && !of_children);
     if (watches.empty()) watches_.erase(found);
   }
-  if (!occurrence.readable) return false;
+  if (!occurrence.readable && !is_operator_) return false;
   return due || (!of_children && std::ranges::any_of(watches_, [&](const auto& each) {
            return each.second.recursive && is_below(occurrence.path, each.first);
          }));
@@ -149,7 +149,13 @@ void CoreClient::take_set_watches(const ReplyHeader& header) {
              : last > relative_ ? std::optional(event)
                                 : std::nullopt;
     };
-    settle(watches.data, changed(state.stat.mzxid, EventType::kNodeDataChanged));
+    std::optional<EventType> of_data = changed(state.stat.mzxid, EventType::kNodeDataChanged);
+    const bool is_config = path == server::kConfigNode;
+    if (is_config && !of_data && world_.checkers.reconfigs().may_have_changed(relative_)) {
+      const Event told{EventType::kNodeDataChanged, path};
+      if (caught_up_.contains(told)) of_data = told.type;
+    }
+    settle(watches.data, of_data);
     settle(watches.exist, state.exists ? std::optional(EventType::kNodeCreated) : std::nullopt);
     settle(watches.child, changed(state.stat.pzxid, EventType::kNodeChildrenChanged));
     at = watches.empty() ? watches_.erase(at) : std::next(at);

@@ -30,7 +30,7 @@ CoreClients::CoreClients(SimQueue& queue, Trace& trace, ClientLines& lines, Core
       lines_(lines),
       random_(random) {
   for (std::uint32_t i = 0; i < options.clients; ++i)
-    clients_.push_back({{world_, i}, false, {}, {}});
+    clients_.push_back({{world_, i, is_operator(i)}, false, {}, {}});
 }
 
 void CoreClients::start() {
@@ -132,6 +132,13 @@ void CoreClients::hang_up(Actor& actor) {
 }
 
 void CoreClients::ask_something(Actor& actor) {
+  const std::uint64_t one_in = options_.reconfig_one_in;
+  if (one_in != 0 && reconfigs_ && random_.below(one_in) == 0) return ask_reconfig(actor);
+  if (one_in != 0 && random_.below(12) == 0) {
+    const std::string path(server::kConfigNode);
+    const bool watch = random_.below(2) == 0;
+    return actor.client.ask(OpCode::kGetData, path, path_watch_record(path, watch), watch);
+  }
   const std::uint64_t choice = random_.below(40);
   if (choice < 18) return ask_write(actor);
   if (choice < 20) return ask_multi(actor);
@@ -279,6 +286,64 @@ void CoreClients::ask_multi(Actor& actor) {
       break;
   }
   client.ask(OpCode::kMulti, one, multi_record(ops));
+}
+
+// Servers join, leave and change their roles; and now and then the words mean nothing, or are about
+// another configuration than there is.
+void CoreClients::ask_reconfig(Actor& actor) {
+  const auto some = [this] {
+    return ServerId{1 + static_cast<std::int64_t>(random_.below(options_.servers))};
+  };
+  const auto observes = [this] { return random_.below(4) == 0; };
+  ReconfigWish wish;
+  switch (random_.below(10)) {
+    case 0: {
+      static const std::pair<std::string_view, ErrorCode> kSpoiled[] = {
+          {"server.1=nonsense", ErrorCode::kBadArguments},
+          {"server.1=sim:2001:3001:participant", ErrorCode::kBadArguments},
+          {"server.one=sim:2001:3001:participant;4001", ErrorCode::kMarshallingError}};
+      const auto& [words, refusal] = kSpoiled[random_.below(std::size(kSpoiled))];
+      wish.spoiled = words;
+      wish.refusal = refusal;
+      break;
+    }
+    case 1:
+    case 2:
+      wish.whole = true;
+      for (std::size_t i = 1; i <= options_.servers; ++i) {
+        if (random_.below(4) == 0) continue;
+        wish.joining[{static_cast<std::int64_t>(i)}] = observes();
+      }
+      break;
+    case 3:
+    case 4:
+    case 5:
+      wish.leaving.insert(some());
+      break;
+    case 6:
+      wish.leaving.insert(some());
+      [[fallthrough]];
+    default:
+      wish.joining[some()] = observes();
+      break;
+  }
+  // A whole ensemble nobody could lead is none.
+  const bool has_voter =
+      std::ranges::any_of(wish.joining, [](const auto& each) { return !each.second; });
+  if (wish.whole && !has_voter) wish.refusal = ErrorCode::kBadArguments;
+  switch (random_.below(8)) {
+    case 0:
+      wish.config_id = actor.client.config_version() + random_.between(-1, 1);
+      break;
+    case 1:
+    case 2:
+    case 3:
+      if (actor.client.config_version() != 0) wish.config_id = actor.client.config_version();
+      break;
+    default:
+      break;
+  }
+  actor.client.reconfigure(std::move(wish));
 }
 
 void CoreClients::ask_read(Actor& actor) {

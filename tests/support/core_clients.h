@@ -19,6 +19,8 @@ struct CoreClientOptions {
   Micros delay_max = millis(5);  // of what they say and hear
   bool lines_straggle = true;    // what is on its way when one end goes may be late, or lost
   bool by_hand = false;          // a script says what each does; the trace says what it was
+  // They ask for another configuration so often; one half of them may. 0: never.
+  std::uint64_t reconfig_one_in = 0;
 };
 
 // Clients that do what chance says: they hold sessions, write, read with watches, sync, lose their
@@ -33,6 +35,8 @@ class CoreClients {
   void start();
   // From here on nobody who is heard from may lose his session.
   void all_is_well() { well_since_ = world_.queue.now(); }
+  // They leave the configuration as it is.
+  void stop_reconfigs() { reconfigs_ = false; }
   // They ask for nothing more, and stay.
   void stop() { stopped_ = true; }
   // Each closes its session, or is never heard of again.
@@ -70,6 +74,10 @@ class CoreClients {
   void ask_own(Actor& actor, std::string_view data);
   void ask_read(Actor& actor);
   void ask_multi(Actor& actor);
+  void ask_reconfig(Actor& actor);
+  bool is_operator(std::uint32_t client) const {
+    return options_.reconfig_one_in != 0 && client % 2 == 0;
+  }
   void ask_watch(Actor& actor);
   Bytes value();
   std::string register_path();
@@ -79,7 +87,7 @@ class CoreClients {
   ClientLines& lines_;
   Prng random_;
   std::vector<Actor> clients_;
-  bool stopped_ = false, leaving_ = false;
+  bool stopped_ = false, leaving_ = false, reconfigs_ = true;
   std::optional<Micros> well_since_;
   std::uint64_t values_ = 0, moves_ = 0;
 };

@@ -28,6 +28,8 @@ server::CoreOptions core_options(const HostOptions& host, const CoreHostOptions&
   options.enforce_quota = core.enforce_quota;
   options.local_sessions = options.local_sessions_upgrading = core.local_sessions;
   options.read_only = core.read_only;
+  options.reconfig_enabled = host.membership.reconfig_enabled;
+  options.standalone_enabled = core.standalone_enabled;
   return options;
 }
 
@@ -56,6 +58,7 @@ void CoreHost::open_service(zab::Durable durable) {
 }
 
 void CoreHost::close_service() {
+  around_.checkers.reconfigs().stopped(core_->replica().configurations().last_seen != nullptr);
   core_.reset();
   around_.lines.stop(id());
   io_.clear();
@@ -171,16 +174,26 @@ void CoreHost::turn() {
 void CoreHost::step(server::CoreEvent event) {
   const HeardFrom heard = heard_in(event);
   spoil(event);
+  std::optional<zab::Proposal> proposal;
+  zab::LinkId link;
+  if (const auto* received = std::get_if<zab::Received>(&event)) {
+    link = received->link;
+    const auto* message = std::get_if<zab::Proposal>(&received->message);
+    if (message != nullptr && mutated(CoreMutation::kActivateOnProposal)) proposal = *message;
+  }
   const std::size_t writes = batch_.writes.size(), peers = batch_.peers.size();
   core_->step(std::move(event), local_now(), wall_now(), batch_);
   note_heard(heard);
+  std::vector<zab::Txn> proposed;
   for (std::size_t i = writes; i < batch_.writes.size(); ++i) {
     const auto* append = std::get_if<zab::Append>(&batch_.writes[i]);
     if (append == nullptr || role_ != zab::Role::kLeading) continue;
     for (const zab::Txn& txn : append->txns) {
-      if (txn.zxid.epoch() == epoch_) note_proposal(txn);
+      if (txn.zxid.epoch() == epoch_) proposed.push_back(txn);
     }
   }
+  for (const zab::Txn& txn : proposed) note_proposal(txn);
+  spoil_quorums(proposal, link, proposed);
   for (std::size_t i = peers; i < batch_.peers.size(); ++i) {
     const auto* send = std::get_if<zab::Send>(&batch_.peers[i]);
     if (send == nullptr) continue;
@@ -248,6 +261,7 @@ void CoreHost::apply() {
   note_roles();
   around_.checkers.advance();
   around_.checkers.tree_is(id(), state_.digest(), *tree_, false);
+  check_config();
 }
 
 // What has been applied is in the log.

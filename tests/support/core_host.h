@@ -27,8 +27,9 @@ struct CoreHostOptions {
   Millis container_check_interval{60'000};
   bool enforce_quota = false;
   CoreMutation mutation = CoreMutation::kNone;
-  bool local_sessions = false;  // upgraded with their first ephemeral node
-  bool read_only = false;       // without a quorum; no client accepts that
+  bool local_sessions = false;     // upgraded with their first ephemeral node
+  bool read_only = false;          // without a quorum; no client accepts that
+  bool standalone_enabled = true;  // two voters stay at least
 };
 
 // A simulated server with a whole replica: a Core and its tree in the place of the toy, and the io
@@ -111,6 +112,8 @@ class CoreHost final : public ZabHost, private CoreIoHost {
   void note_heard(const HeardFrom& heard);
   void note_heard(SessionId session, Millis at);
   void note_proposal(const zab::Txn& proposed);
+  void note_reconfig(const Bytes& payload);
+  void check_config();
   void check_expiry(SessionId session);
   void check_silent();
   void check_answer(const zab::Ping& answer);
@@ -118,6 +121,9 @@ class CoreHost final : public ZabHost, private CoreIoHost {
   // --- mutations
   void spoil(server::CoreEvent& event);
   void spoil(zab::Received& received);
+  void spoil(server::ClientRequest& request);
+  void spoil_quorums(const std::optional<zab::Proposal>& heard, zab::LinkId link,
+                     const std::vector<zab::Txn>& proposed);
   void spoil_answers(const zab::Append& append);
   void spoil(std::vector<server::ClientAction>& client);
   void spoil(TreeImage& image, const TreeImage& before);

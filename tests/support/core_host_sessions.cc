@@ -80,10 +80,37 @@ void CoreHost::note_proposal(const zab::Txn& proposed) {
   trace(TraceKind::kProposes, {}, static_cast<std::uint64_t>(proposed.zxid.value));
   const Result<TxnHeader> header = decode_txn_header(*proposed.payload);
   if (!header) return fail("TR", "proposes what is no transaction");
+  if (options_.membership.reconfig_enabled) note_reconfig(*proposed.payload);
   if (header->type == OpCode::kCreateSession) note_heard(header->session, local_now());
   if (header->type != OpCode::kCloseSession) return;
   around_.checkers.closing_proposed(header->session);
   if (header->cxid == 0) check_expiry(header->session);
+}
+
+void CoreHost::note_reconfig(const Bytes& payload) {
+  const Result<Txn> txn = decode_txn(payload);
+  if (!txn) return fail("TR", "proposes what is no transaction");
+  const std::optional<zab::Leadership> leadership = core_->replica().leadership();
+  std::set<ServerId> synced{id()};
+  if (leadership) {
+    for (const zab::Leadership::Follower& learner : leadership->learners) {
+      if (learner.synced && !learner.observer) synced.insert(learner.sid);
+    }
+  }
+  around_.checkers.reconfigs().proposed(id(), *txn, synced,
+                                        core_options_.standalone_enabled ? 2 : 1);
+}
+
+// What it shows is what it acts by.
+void CoreHost::check_config() {
+  // Else its lines are not such as can be read again.
+  const bool can_change = options_.membership.reconfig_enabled;
+  if (!can_change || core_->role() == zab::Role::kLooking) return;
+  const zab::Ensemble& committed = *core_->replica().configurations().committed;
+  if (mutated(CoreMutation::kKeepConfigNode)) {
+    tree_->set_config(to_text(*options_.membership.ensemble), 0, wall_now());
+  }
+  around_.checkers.config_is(id(), *tree_, committed);
 }
 
 void CoreHost::check_expiry(SessionId session) {
@@ -134,8 +161,24 @@ void CoreHost::spoil(server::CoreEvent& event) {
     });
     event = std::move(all);
   }
+  if (auto* request = std::get_if<server::ClientRequest>(&event)) spoil(*request);
   if (auto* received = std::get_if<zab::Received>(&event)) {
     if (mutated(CoreMutation::kIgnoreOwner) && leads) spoil(*received);
+    const auto* activate = std::get_if<zab::CommitAndActivate>(&received->message);
+    if (activate != nullptr && mutated(CoreMutation::kCommitWithoutActivate)) {
+      received->message = zab::Commit{activate->zxid};
+    }
+  }
+}
+
+void CoreHost::spoil(server::ClientRequest& request) {
+  if (request.header.op != OpCode::kReconfig) return;
+  if (mutated(CoreMutation::kIgnoreConfigVersion)) {
+    store_be64(request.frame.data() + request.frame.size() - 8, ~std::uint64_t{0});
+  }
+  if (mutated(CoreMutation::kReconfigByAnybody)) {
+    static const server::Credentials kSuper = {{"super", ""}};
+    request.credentials = std::make_shared<const server::Credentials>(kSuper);
   }
 }
 
@@ -206,6 +249,29 @@ void CoreHost::close_unheard() {
   });
 }
 
+// What the engine is told besides, once it has taken `event`.
+void CoreHost::spoil_quorums(const std::optional<zab::Proposal>& heard, zab::LinkId link,
+                             const std::vector<zab::Txn>& proposed) {
+  const auto is_reconfig = [](const zab::Txn& txn) {
+    const Result<TxnHeader> header = decode_txn_header(*txn.payload);
+    return header && header->type == OpCode::kReconfig;
+  };
+  if (heard && mutated(CoreMutation::kActivateOnProposal) && is_reconfig(heard->txn)) {
+    core_->step(zab::Received{link, zab::CommitAndActivate{heard->txn.zxid, leader_}}, local_now(),
+                wall_now(), batch_);
+  }
+  const std::optional<zab::Leadership> leadership = core_->replica().leadership();
+  if (!mutated(CoreMutation::kOldQuorumAlone) || !leadership) return;
+  for (const zab::Txn& txn : proposed) {
+    if (!is_reconfig(txn)) continue;
+    for (const zab::Leadership::Follower& learner : leadership->learners) {
+      const zab::Ensemble& before = *core_->replica().configurations().committed;
+      if (before.is_voter(learner.sid) || !learner.synced || learner.observer) continue;
+      core_->step(zab::Received{learner.link, zab::Ack{txn.zxid}}, local_now(), wall_now(), batch_);
+    }
+  }
+}
+
 std::string_view name_of(CoreMutation mutation) {
   switch (mutation) {
     case CoreMutation::kNone:
@@ -244,6 +310,20 @@ std::string_view name_of(CoreMutation mutation) {
       return "KeepTree";
     case CoreMutation::kSnapWithoutAcls:
       return "SnapWithoutAcls";
+    case CoreMutation::kIgnoreConfigVersion:
+      return "IgnoreConfigVersion";
+    case CoreMutation::kReconfigByAnybody:
+      return "ReconfigByAnybody";
+    case CoreMutation::kForgetConfigEvent:
+      return "ForgetConfigEvent";
+    case CoreMutation::kOldQuorumAlone:
+      return "OldQuorumAlone";
+    case CoreMutation::kActivateOnProposal:
+      return "ActivateOnProposal";
+    case CoreMutation::kCommitWithoutActivate:
+      return "CommitWithoutActivate";
+    case CoreMutation::kKeepConfigNode:
+      return "KeepConfigNode";
   }
   return "?";
 }

@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "common/records.h"
 #include "server/request/read.h"
+#include "tests/support/requests.h"
 
 namespace paddock::test {
 
@@ -26,13 +27,14 @@ RequestHeader header_of(ByteView frame) {
   return *header;
 }
 
-const server::CredentialsRef& credentials() {
+const server::CredentialsRef& nobody_special() {
   static const auto nobody = std::make_shared<const server::Credentials>();
   return nobody;
 }
 
 const server::AuthOptions& auth() {
-  static const server::AuthOptions options;
+  static const server::AuthOptions options{.super_digest =
+                                               server::digest_id(kSuperPassword, "SHA1")};
   return options;
 }
 
@@ -100,17 +102,20 @@ void CoreIo::wake_later() {
 
 void CoreIo::deliver(server::TreeChange& change) {
   if (host_.mutated(CoreMutation::kForgetOneEvent) && ++changes_ % 20 == 0) return;
-  watches_.trigger(change,
-                   [this, zxid = change.zxid](server::WatcherId watcher, EventType type,
-                                              std::string_view path, const server::AclRef& acl) {
-                     Connection* connection = find(LineId{watcher});
-                     PADDOCK_CHECK(connection != nullptr);  // its watches go with it
-                     if (connection->closed || connection->close_after_flush) return;
-                     if (acl != nullptr && !server::may(auth(), *acl, kPermRead, *credentials()))
-                       return;
-                     server::append_event(type, path, zxid, connection->out);
-                     changed(*connection);
-                   });
+  const bool of_config = change.path == server::kConfigNode;
+  if (of_config && host_.mutated(CoreMutation::kForgetConfigEvent)) return;
+  watches_.trigger(
+      change, [this, zxid = change.zxid](server::WatcherId watcher, EventType type,
+                                         std::string_view path, const server::AclRef& acl) {
+        Connection* connection = find(LineId{watcher});
+        PADDOCK_CHECK(connection != nullptr);  // its watches go with it
+        if (connection->closed || connection->close_after_flush) return;
+        if (acl != nullptr && !server::may(auth(), *acl, kPermRead, *connection->credentials)) {
+          return;
+        }
+        server::append_event(type, path, zxid, connection->out);
+        changed(*connection);
+      });
 }
 
 void CoreIo::deliver(server::Reply& reply) {
@@ -157,6 +162,7 @@ void CoreIo::deliver(server::ServingChanged& serving) {
 void CoreIo::open(LineId line) {
   Connection& connection = connections_[line];
   connection.line = line;
+  connection.credentials = nobody_special();
   connection.connecting_since = host_.local_now();
   wake_later();
 }
@@ -244,18 +250,30 @@ void CoreIo::run(Connection& connection, RequestHeader header, ByteView frame) {
   if (header.op == OpCode::kPing) {
     return server::append_reply({kXidPing, tree.last_zxid(), ErrorCode::kOk}, {}, connection.out);
   }
+  if (header.op == OpCode::kAuth) return authenticate(connection, header, frame);
   PADDOCK_CHECK(server::is_read(header.op));
   const server::Reader reader{.tree = tree,
                               .auth = auth(),
                               .watches = watches_,
                               .watcher = static_cast<server::WatcherId>(connection.line.value),
                               .session = connection.session,
-                              .credentials = *credentials()};
+                              .credentials = *connection.credentials};
   Bytes record(frame.begin() + kRequestHeaderBytes, frame.end());
   if (header.op == OpCode::kSetWatches && host_.mutated(CoreMutation::kForgetWatchesMissed)) {
     store_be64(record.data(), static_cast<std::uint64_t>(tree.last_zxid().value));
   }
   server::serve_read(reader, header, record, connection.out);
+}
+
+// As server/net/client_session.h does it.
+void CoreIo::authenticate(Connection& connection, RequestHeader header, ByteView frame) {
+  JuteReader reader(frame.subspan(kRequestHeaderBytes));
+  const Result<AuthPacket> packet = read_auth_packet(reader);
+  PADDOCK_CHECK(packet.ok() && packet->scheme);
+  server::AuthResult result = server::authenticate(auth(), *packet->scheme, packet->auth, "");
+  PADDOCK_CHECK(result.error == ErrorCode::kOk);
+  connection.credentials = std::make_shared<const server::Credentials>(std::move(result.added));
+  server::append_reply({header.xid, Zxid{}, ErrorCode::kOk}, {}, connection.out);
 }
 
 void CoreIo::send(Connection& connection, RequestHeader header, Bytes frame) {
@@ -270,7 +288,7 @@ void CoreIo::send(Connection& connection, RequestHeader header, Bytes frame) {
                                            .session = connection.session,
                                            .header = header,
                                            .frame = std::move(frame),
-                                           .credentials = credentials()});
+                                           .credentials = connection.credentials});
 }
 
 void CoreIo::resume(Connection& connection) {

@@ -9,6 +9,7 @@
 #include "server/core/core_action.h"
 #include "server/core/core_event.h"
 #include "server/request/session_order.h"
+#include "server/tree/acl_check.h"
 #include "server/tree/data_tree.h"
 #include "server/tree/watch_table.h"
 #include "tests/support/client_lines.h"
@@ -54,6 +55,7 @@ class CoreIo {
     LineId line;
     State state = State::kNew;
     SessionId session;
+    server::CredentialsRef credentials;
     Order order;
     std::deque<Bytes> waiting;  // frames that are not taken yet
     Bytes out;
@@ -77,6 +79,7 @@ class CoreIo {
 
   void take_frames(Connection& connection);
   void handshake(Connection& connection, ByteView frame);
+  void authenticate(Connection& connection, RequestHeader header, ByteView frame);
   void request(Connection& connection, Bytes frame);
   void run(Connection& connection, RequestHeader header, ByteView frame);
   void send(Connection& connection, RequestHeader header, Bytes frame);

@@ -29,8 +29,17 @@ enum class CoreMutation {
   kReplaySwapped,    // a restart applies two neighbouring transactions in the wrong order
   kKeepTree,         // a log that is cut leaves the tree as it is
   kSnapWithoutAcls,  // SNAP carries every node with the open ACL
+  // Reconfiguration.
+  kIgnoreConfigVersion,    // a reconfig is taken to be about whatever version there is
+  kReconfigByAnybody,      // who asks for a reconfig is taken to have the right to
+  kForgetConfigEvent,      // the watches of /zookeeper/config are told of nothing
+  kOldQuorumAlone,         // a reconfig does not wait for those that only the new one has
+  kActivateOnProposal,     // a follower takes a reconfig to be committed when it is proposed
+  kCommitWithoutActivate,  // a follower takes a reconfig that is committed for any other write
+  kKeepConfigNode,         // a server goes on to show the configuration that it was started with
 };
-inline constexpr int kCoreMutationCount = static_cast<int>(CoreMutation::kSnapWithoutAcls) + 1;
+inline constexpr int kCoreMutationCount = static_cast<int>(CoreMutation::kKeepConfigNode) + 1;
+inline constexpr CoreMutation kFirstConfigCoreMutation = CoreMutation::kIgnoreConfigVersion;
 
 std::string_view name_of(CoreMutation mutation);
 

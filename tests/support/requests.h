@@ -81,6 +81,18 @@ inline Bytes path_record(std::optional<std::string_view> path) {
   return bytes;
 }
 
+// Who has it may do everything.
+inline constexpr std::string_view kSuperPassword = "super:secret";
+
+inline Bytes auth_record(std::string_view scheme, std::string_view auth) {
+  Bytes bytes;
+  JuteWriter writer(bytes);
+  writer.write_int(0);
+  writer.write_ustring(scheme);
+  writer.write_buffer(as_bytes(auth));
+  return bytes;
+}
+
 // addWatch, checkWatches, removeWatches.
 inline Bytes path_type_record(std::optional<std::string_view> path, std::int32_t type) {
   return path_version_record(path, type);

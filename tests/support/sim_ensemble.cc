@@ -152,6 +152,22 @@ SimOptions SimOptions::random_reconfig(std::uint64_t seed) {
   return options;
 }
 
+// By clients, who have no other way.
+SimOptions SimOptions::random_whole_reconfig(std::uint64_t seed) {
+  SimOptions options = random_whole(seed);
+  Prng random(mix64(seed ^ 0x7ec1));
+  options.groups = 0;
+  options.voters = 2 + random.below(4);
+  options.observers = random.below(2);
+  options.joiners = 1 + random.below(2);
+  options.reconfig = true;
+  options.core.standalone_enabled = random.below(4) != 0;
+  options.core_clients.clients = std::max<std::size_t>(2, options.core_clients.clients);
+  options.core_clients.reconfig_one_in = 5 + random.below(60);
+  options.core_clients.servers = options.voters + options.observers + options.joiners;
+  return options;
+}
+
 std::string SimOptions::describe() const {
   return concat("seed ", seed, ": ", voters, " voters, ", observers, " observers, ", groups,
                 " groups, ", whole ? core_clients.clients : clients.clients, " clients, tick ",
@@ -236,6 +252,7 @@ void SimEnsemble::stop_faults() {
   wires_.set_speed(calm());
   faults_.stop();
   changes_ = false;
+  if (whole_) whole_->clients.stop_reconfigs();
   for (const auto& host : hosts_) host->hurry();
 }
 
@@ -295,8 +312,15 @@ bool SimEnsemble::converges_within(Micros limit) {
     return false;
   }
   if (whole_ && !sessions_end()) return false;
+  // With what ended the sessions the epoch may have ended, too.
+  if (options_.uses_zxids_up() &&
+      !runs_until([&] { return all_serve(); }, queue_.now() + patience(),
+                  "not all serve under one leader any more")) {
+    return false;
+  }
   // And so it stays: nobody loses a peer that is well.
-  const Epoch epoch = only_leader()->epoch();
+  const ZabHost* leader = only_leader();
+  const Epoch epoch = leader == nullptr ? Epoch{} : leader->epoch();
   if (!run_for(millis(3 * timing.sync_timeout().value))) return false;
   if (!all_serve() || only_leader()->epoch() != epoch) {
     checkers_.fail("LV", ServerId{}, "a leader is given up without a cause");

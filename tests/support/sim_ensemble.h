@@ -56,6 +56,7 @@ struct SimOptions {
   static SimOptions random(std::uint64_t seed);
   static SimOptions random_whole(std::uint64_t seed);
   static SimOptions random_reconfig(std::uint64_t seed);
+  static SimOptions random_whole_reconfig(std::uint64_t seed);
   bool can_change() const { return reconfig || reconfig_every > Micros{}; }
   std::string describe() const;
 };

@@ -157,6 +157,10 @@ void ZabCheckers::started(ServerId server) {
   View& seen = view(server);
   seen.running = true;
   seen.last_ticket = 0;
+  // What it knows now is what is on its disk.
+  seen.committed =
+      seen.image->committed != nullptr ? seen.image->committed : configs_.begin()->second;
+  seen.last_seen = seen.image->last_seen;
 }
 
 void ZabCheckers::stopped(ServerId server) {
@@ -252,6 +256,21 @@ void ZabCheckers::step_ended(ServerId server) {
 bool ZabCheckers::is_committed(Zxid zxid) const {
   const std::size_t count = count_upto(committed_, zxid);
   return count > 0 && committed_[count - 1].zxid == zxid;
+}
+
+bool ZabCheckers::is_on_a_quorum(ServerId leader, Zxid zxid) const {
+  const ModelLog& log = *view(leader).log;
+  const std::size_t after = log.index_after(zxid);
+  if (after == 0) return zxid <= log.start().zxid;  // trimmed, so committed long ago
+  const ModelLog::Logged& last = log.txns()[after - 1];
+  const Entry entry{last.txn.zxid, last.digest};
+  return entry.zxid == zxid &&
+         quorum_of([&](const View& voter) { return voter.image->holds(entry); });
+}
+
+ZabCheckers::Config ZabCheckers::known_configuration(std::int64_t version) const {
+  const auto known = configs_.find(version);
+  return known == configs_.end() ? nullptr : known->second;
 }
 
 void ZabCheckers::expose(View& server) {

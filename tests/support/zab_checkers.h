@@ -77,11 +77,17 @@ class ZabCheckers {
   // Everything that was ever exposed.
   const std::vector<Entry>& committed() const { return committed_; }
   bool is_committed(Zxid zxid) const;
+  // That transaction of the leader's log, or all up to it.
+  bool is_on_a_quorum(ServerId leader, Zxid zxid) const;
   // Whether all that was ever promised and committed is with a quorum that serves, without it.
   bool may_lose(ServerId server) const;
   const zab::Txn* proposal(Zxid zxid) const;              // null: nobody ever proposed it
   std::uint64_t elections() const { return elections_; }  // that ended with a leader who serves
   std::uint64_t configurations() const { return configs_.size(); }  // that were ever in force
+  // What the server has for committed; and that of a version, if anybody ever had it.
+  const Config& configuration(ServerId server) const { return view(server).committed; }
+  Config known_configuration(std::int64_t version) const;
+  const Config& newest_configuration() const { return config_; }
   bool serves(ServerId server) const { return view(server).role != zab::Role::kLooking; }
   zab::Role role(ServerId server) const { return view(server).role; }
   Epoch epoch(ServerId server) const { return view(server).epoch; }

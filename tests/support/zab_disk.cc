@@ -78,7 +78,7 @@ void ZabDisk::put(const DiskWrite& write) {
     if (mutation_ != Mutation::kLoseAcceptedEpoch) image_.accepted_epoch = accepted->epoch;
   } else if (const auto* config = std::get_if<zab::WriteConfigurations>(&write.what)) {
     image_.committed = config->committed;
-    image_.last_seen = config->last_seen;
+    image_.last_seen = mutation_ == Mutation::kLoseProposedConfig ? nullptr : config->last_seen;
   } else if (mutation_ != Mutation::kLoseCurrentEpoch) {
     image_.current_epoch = std::get<zab::WriteCurrentEpoch>(write.what).epoch;
   }

@@ -66,10 +66,22 @@ void ZabHost::start() {
   world_.votes.start(id());
   trace(TraceKind::kStarts, {}, bits(history.last()),
         static_cast<std::uint64_t>(image.current_epoch.value));
-  if (image.committed != nullptr) options_.membership.ensemble = image.committed;
-  options_.membership.last_seen = image.last_seen;
+  begin_configurations();
   open_service({std::move(history), accepted, image.current_epoch});
   if (running()) take(zab::Tick{});
+}
+
+void ZabHost::begin_configurations() {
+  const DiskImage& image = disk_.image();
+  std::shared_ptr<const zab::Ensemble>& committed = options_.membership.ensemble;
+  std::shared_ptr<const zab::Ensemble>& last_seen = options_.membership.last_seen;
+  const bool goes_on = !mutated(Mutation::kRestartWithFirstConfig);
+  if (image.committed != nullptr && goes_on) committed = image.committed;
+  last_seen = image.last_seen;
+  if (mutated(Mutation::kRestartWithProposedConfig) && last_seen != nullptr) {
+    committed = std::exchange(last_seen, nullptr);
+  }
+  world_.checkers.configured(id(), committed, last_seen);
 }
 
 void ZabHost::open_service(zab::Durable durable) {

@@ -150,6 +150,7 @@ class ZabHost : public ClientService {
     Snapshot received;
   };
 
+  void begin_configurations();
   void step(zab::Event event);
   bool tears();
   void propose(const Op& op);

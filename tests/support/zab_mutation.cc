@@ -74,6 +74,12 @@ std::string_view name_of(Mutation mutation) {
       return "ObserverAsFollower";
     case Mutation::kUpToDateEarly:
       return "UpToDateEarly";
+    case Mutation::kRestartWithFirstConfig:
+      return "RestartWithFirstConfig";
+    case Mutation::kRestartWithProposedConfig:
+      return "RestartWithProposedConfig";
+    case Mutation::kLoseProposedConfig:
+      return "LoseProposedConfig";
   }
   return "";
 }

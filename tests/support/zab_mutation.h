@@ -46,8 +46,13 @@ enum class Mutation {
   kRaiseVoteEpoch,      // one in 20 votes claims a later epoch
   kObserverAsFollower,  // an observer passes for a voter
   kUpToDateEarly,       // UPTODATE comes with NEWLEADER
+  // Reconfiguration.
+  kRestartWithFirstConfig,     // after a crash a server has the configuration that it began with
+  kRestartWithProposedConfig,  // after a crash what was proposed is taken to be committed
+  kLoseProposedConfig,         // a proposed configuration is reported, and not on disk
 };
-inline constexpr int kMutationCount = static_cast<int>(Mutation::kUpToDateEarly) + 1;
+inline constexpr int kMutationCount = static_cast<int>(Mutation::kLoseProposedConfig) + 1;
+inline constexpr Mutation kFirstConfigMutation = Mutation::kRestartWithFirstConfig;
 
 std::string_view name_of(Mutation mutation);
 
