@@ -156,7 +156,11 @@ TxnBytes Core::Impl::prepare(const WriteRequest& request, Zxid zxid) {
   const ErrorCode error = next_configuration(*asked, next);
   if (error != ErrorCode::kOk) return refuse(error);
   next.version = zxid.value;
-  return preparer.set_config(request, to_text(next), zxid, wall);
+  const std::string text = to_text(next);
+  // Followers would refuse what does not read back, and it would be in every log by then.
+  const Result<zab::Ensemble> read_back = zab::parse_ensemble(text);
+  if (!read_back || *read_back != next) return refuse(ErrorCode::kBadArguments);
+  return preparer.set_config(request, text, zxid, wall);
 }
 
 }  // namespace paddock::server
