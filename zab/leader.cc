@@ -90,7 +90,11 @@ void Leader::on(LearnerProgress& learner, LearnerInfo& info, Actions& actions) {
   for (auto other = learners_.begin(); other != learners_.end(); ++other) {
     if (other->first == link || !info.sid || other->second.sid != *info.sid) continue;
     if (other->second.state == State::kOpen) continue;
-    drop(other->first, concat("server ", info.sid->value, " has connected anew"), actions);
+    drop(other->first,
+         concat("server ", info.sid->value,
+                " has connected anew; if that repeats, two servers have ", info.sid->value,
+                " in myid: stop one of them, and correct its myid"),
+         actions);
     break;
   }
   promised_ = std::max(promised_, info.accepted_epoch);
