@@ -213,6 +213,39 @@ class BadInput(unittest.TestCase):
             odd.config = before
             odd.spawn()
 
+    def test_a_rolling_restart_from_three_servers_to_five(self):
+        """Between its steps the files differ: those restarted know of five servers, others of three.
+
+        (ZOOKEEPER-3829, 3814)
+        """
+        with self.ensemble() as (ensemble, load):
+            leader = ensemble.wait_for_leader()
+            grown = [*ensemble.others(leader), leader]
+            five = dict(ensemble.lines)
+            for number in (4, 5):
+                joiner = ensemble.add_stranger(number, PADDOCK)
+                five["server.%d" % number] = joiner.address_line()
+            for joiner in ensemble.strangers:
+                joiner.config.update(five)
+                ensemble.start([joiner])
+                load.progress()
+            for member in grown:
+                member.kill()
+                member.config.update(five)
+                load.progress()
+                ensemble.start([member])
+                load.progress()
+            for member in grown[:2]:  # of five, three are enough
+                member.kill()
+            load.progress()
+            ensemble.start(grown[:2])
+            for number, joiner in enumerate(ensemble.strangers, 4):
+                ensemble.members[number] = joiner
+            ensemble.strangers.clear()
+            load.hold()
+            ensemble.check_same_everywhere()
+            load.release()
+
     def test_garbage_on_the_election_port(self):
         self.throw_garbage("election_port", ELECTION_GARBAGE)
 
