@@ -341,11 +341,11 @@ void ZabScenario::elect(const Servers& servers) {
   }
 }
 
-// One timer after the other, each at its time.
+// One timer after the other, each at its time. Nothing happens any more behind a violation.
 void ZabScenario::tick(std::int64_t ms, const Servers& servers) {
   SimQueue& queue = sim_->queue();
   const Micros until = queue.now() + millis(ms);
-  while (queue.now() < until) {
+  while (queue.now() < until && violation().empty()) {
     Micros next = until;
     const auto due = [&](const SimEvent& event) {
       const bool is_timer = event.kind == SimKind::kTimer || event.kind == SimKind::kIoTimer;
