@@ -80,7 +80,10 @@ void Leader::on(LearnerProgress& learner, LearnerInfo& info, Actions& actions) {
                 actions);
   }
   if (info.config_version > configurations_.committed->version) {
-    return drop(link, "it knows of a later configuration than the leader", actions);
+    return drop(link,
+                "it knows of a later configuration than the leader; if that stays so, it may be of "
+                "another ensemble: compare the server.N lines and the version of both",
+                actions);
   }
   learner.sid = info.sid.value_or(ServerId{-1});
   learner.observer = info.observer;
