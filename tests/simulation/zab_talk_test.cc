@@ -49,7 +49,7 @@ class Talk : public Checkers {
   // What the leader alone has on its disk so far.
   zab::Txn activate_and_propose() {
     activate();
-    const zab::Txn first = txn(2, 1);
+    zab::Txn first = txn(2, 1);
     checkers.proposed(kOne, first);
     append(kOne, first);
     leader_says(zab::Proposal{first});

@@ -1,6 +1,6 @@
-// Reads docs/faults.md, which says for each known fault of ZAB implementations, and for each kind of
-// bad input, what covers it, and fails where that is not there: a scenario's file, a GoogleTest case,
-// a Python test.
+// Reads docs/faults.md, which says for each known fault of ZAB implementations, and for each kind
+// of bad input, what covers it, and fails where that is not there: a scenario's file, a GoogleTest
+// case, a Python test.
 
 #include <gtest/gtest.h>
 

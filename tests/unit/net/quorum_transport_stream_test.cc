@@ -104,7 +104,7 @@ TEST_F(QuorumTransportTest, ASnapshotIsTakenHoweverItIsCutAndPacketsGoOnBehindIt
   for (const std::uint32_t length : {1u, 200u, 3u, 70'000u, 5u, 0u}) append(bytes, block(length));
   append(bytes, encoded({zab::UpToDate{}}));
   std::mt19937 random(3);
-  for (int round = 0; round < 20; ++round) {
+  for (std::size_t round = 0; round < 20; ++round) {
     const RawPeerPtr peer = raw_learner(learner);
     const LinkId link = learner.opened.back();
     for (std::size_t at = 0; at < bytes.size();) {
