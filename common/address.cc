@@ -1,5 +1,6 @@
 #include "common/address.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "common/concat.h"
@@ -23,7 +24,7 @@ Result<std::string> host_of(std::string_view text, std::string_view whole) {
     text = text.substr(1, text.size() - 2);
     if (!looks_like_ipv6(text)) return invalid(whole, "brackets are for IPv6 addresses");
   }
-  if (text.find_first_of("[] \t") != text.npos) return invalid(whole, "not a host name");
+  if (!is_host(text)) return invalid(whole, "not a host name");
   return std::string(text);
 }
 
@@ -33,6 +34,13 @@ std::string to_string(const HostPort& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return v6 ? concat("[", address.host, "]:", address.port)
             : concat(address.host, ":", address.port);
+}
+
+bool is_host(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           std::string_view("-._:%").find(c) != std::string_view::npos;
+  });
 }
 
 Result<std::uint16_t> parse_port(std::string_view text) {

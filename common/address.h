@@ -22,6 +22,10 @@ std::string to_string(const HostPort& address);
 // A decimal port, 0 to 65535.
 Result<std::uint16_t> parse_port(std::string_view text);
 
+// Whether all its bytes may be in a name or an address: ASCII letters and digits, and "-._:%". A
+// name of other letters is given in its xn-- form.
+bool is_host(std::string_view text);
+
 // "host:port" or "[v6]:port". With `default_port` >= 0, the port may be left out, and an IPv6
 // address without a port needs no brackets.
 Result<HostPort> parse_host_port(std::string_view text, std::int32_t default_port = -1);

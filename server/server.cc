@@ -88,6 +88,17 @@ void log_recovery(const Recovered& recovered, Millis took) {
   }
 }
 
+// Nobody but the operator can tell a new server from one that has lost what it acknowledged.
+void warn_of_voting_without_data(const EnsembleOptions& options) {
+  if (!options.ensemble->is_voter(options.self) || options.ensemble->voters().size() == 1) return;
+  LOG(WARNING)
+      << "server " << options.self.value
+      << " votes, and begins without data. That is right for a new server. If this one has "
+         "lost its data, what it had acknowledged may be lost with it: stop it, and start "
+         "it again once a quorum of the others serves. With db.autocreate=false no server "
+         "begins like this without being told to";
+}
+
 }  // namespace
 
 // Everything that exists while it runs, in the order in which it is made.
@@ -162,6 +173,7 @@ Result<void> Server::start() {
   const bool alone = options_.ensemble.ensemble == nullptr;
   if (alone) recovered.tree->drop_orphan_ephemerals();
   log_recovery(recovered, clock.now() - began);
+  if (recovered.fresh && !alone) warn_of_voting_without_data(options_.ensemble);
 
   // Among others, whether the end of the log is committed is only known once a leader has said so.
   const bool whole_checkpoint_due = recovered.from_zookeeper_snapshot && alone;

@@ -38,8 +38,7 @@ void print_next_step(const server::StorageOptions& options, const std::string& o
   if (zxid < exported.log_last) {
     to << "The log goes on to zxid " << text_of(exported.log_last)
        << ": of a member of an ensemble that part may never have been committed. ZooKeeper reads "
-          "it "
-          "from the log, and its leader decides about it.\n";
+          "it from the log, and its leader decides about it.\n";
   }
   if (!exported.committed) {
     to << "Not all of it need have been committed: begin with it alone only where no other member "

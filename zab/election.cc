@@ -119,7 +119,9 @@ const std::string& Election::committed_text() {
 void Election::settle(const Elected& held, ServerState state, Actions& actions) {
   PADDOCK_CHECK(state != ServerState::kLooking);
   PADDOCK_CHECK((state == ServerState::kLeading) == (held.vote.leader == self_));
-  is_new_ = outcome_ == held;
+  const bool was_found = outcome_ == held;
+  // Without a search somebody was appointed, and may not have heard of it.
+  is_new_ = was_found || state != ServerState::kLeading;
   leader_left_ = false;
   state_ = state;
   held_ = held;
@@ -129,7 +131,7 @@ void Election::settle(const Elected& held, ServerState state, Actions& actions) 
   newer_config_.reset();
   proposed_config_.reset();
   // Whoever counts on the vote that we gave last should know that it does not stand.
-  const bool joined_another = is_new_ && held.vote.leader != proposal_.leader;
+  const bool joined_another = was_found && held.vote.leader != proposal_.leader;
   if (joined_another && takes_part()) send_to_voters(held_, actions);
   for (const ServerId asker : std::exchange(askers_, {})) {
     send(asker, {held_.vote, logical_clock_}, actions);

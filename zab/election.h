@@ -81,8 +81,9 @@ class Election {
   // Whether what the search ended with will not come to be, so that it is best to search again at
   // once: others may need this server's vote. Leading: of those whose votes elected it so many look
   // again, follow others or cannot be reached, that the rest and `learners`, who are linked to it
-  // whatever they said before, are no quorum. Following: its leader looks again. Never true after
-  // set_held_epoch(), nor without a search.
+  // whatever they said before, are no quorum. Following: its leader looks again, also one that was
+  // appointed without a search. Never true after set_held_epoch(), nor of a leader that was
+  // appointed.
   bool is_deserted(const std::set<ServerId>& learners) const;
   Millis next_deadline() const;  // when on_tick() is due; kNever if nothing is waited for
   std::int64_t logical_clock() const { return logical_clock_; }

@@ -102,9 +102,7 @@ Result<AddressAndRole> parse_address(std::string_view text) {
     return invalid(
         concat("a host of ", quorum.host.size(), " bytes: no name is longer than ", kHostBytesMax));
   }
-  if (quorum.host.find_first_of(" \t") != std::string::npos) {
-    return invalid(concat("\"", quorum.host, "\" is not a host"));
-  }
+  if (!is_host(quorum.host)) return invalid(concat("\"", quorum.host, "\" is not a host"));
   PADDOCK_TRY(quorum.port, parse_port(parts[1]));
   PADDOCK_TRY(parsed.address.election_port, parse_port(parts[2]));
   if (quorum.port == 0 || parsed.address.election_port == 0) {

@@ -80,7 +80,10 @@ void Leader::on(LearnerProgress& learner, LearnerInfo& info, Actions& actions) {
                 actions);
   }
   if (info.config_version > configurations_.committed->version) {
-    return drop(link, "it knows of a later configuration than the leader", actions);
+    return drop(link,
+                "it knows of a later configuration than the leader; if that stays so, it may be of "
+                "another ensemble: compare the server.N lines and the version of both",
+                actions);
   }
   learner.sid = info.sid.value_or(ServerId{-1});
   learner.observer = info.observer;
@@ -90,7 +93,11 @@ void Leader::on(LearnerProgress& learner, LearnerInfo& info, Actions& actions) {
   for (auto other = learners_.begin(); other != learners_.end(); ++other) {
     if (other->first == link || !info.sid || other->second.sid != *info.sid) continue;
     if (other->second.state == State::kOpen) continue;
-    drop(other->first, concat("server ", info.sid->value, " has connected anew"), actions);
+    drop(other->first,
+         concat("server ", info.sid->value,
+                " has connected anew; if that repeats, two servers have ", info.sid->value,
+                " in myid: stop one of them, and correct its myid"),
+         actions);
     break;
   }
   promised_ = std::max(promised_, info.accepted_epoch);

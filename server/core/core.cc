@@ -15,8 +15,6 @@ namespace paddock::server {
 
 namespace {
 
-// Whose configurations are compared: an ensemble has few servers, whoever else may call itself one.
-constexpr std::size_t kPeersCompared = 256;
 constexpr std::size_t kReplyBytes = 160;  // what most replies take, so that they are made in one go
 
 PrepareOptions prepare_options(const CoreOptions& options) {
@@ -345,39 +343,6 @@ void Core::Impl::on(zab::Received received, CoreActions& actions) {
     return replica.step(zab::LinkClosed{received.link}, now, zab_actions);
   }
   replica.step(std::move(received), now, zab_actions);
-}
-
-// Said once of each peer and each configuration: such servers can serve, but not for long.
-void Core::Impl::on(zab::Notified notified, CoreActions& actions) {
-  if (!is_alone()) compare_configurations(notified, actions);
-  replica.step(std::move(notified), now, zab_actions);
-}
-
-void Core::Impl::compare_configurations(const zab::Notified& notified, CoreActions& actions) {
-  const zab::Ensemble& own = *replica.configurations().committed;
-  const std::string from = concat("server ", notified.from.value);
-  const std::string config = notified.notification.config.value_or("");
-  if (compared.size() >= kPeersCompared) return;
-  const auto [entry, is_new] = compared.try_emplace(notified.from, config);
-  if (!is_new && entry->second == config) return;
-  entry->second = config;
-  const bool may_join = options.reconfig_enabled;
-  if (own.find(notified.from) == nullptr && notified.from >= ServerId{0} && !may_join) {
-    actions.notes.push_back(
-        {Note::Level::kWarning,
-         concat(from,
-                " takes part in elections, but is not in this server's configuration: its "
-                "vote does not count here. Compare the server.N lines of both")});
-  }
-  const Result<zab::Ensemble> theirs = zab::parse_ensemble(config);
-  if (config.empty() || !theirs || theirs->version != own.version || own.same_members(*theirs)) {
-    return;
-  }
-  actions.notes.push_back(
-      {Note::Level::kWarning, concat("the configuration of ", from,
-                                     " differs from this server's, at the same version: "
-                                     "its server.N lines must be the same on all. It has:\n",
-                                     to_text(*theirs))});
 }
 
 Millis Core::Impl::next_deadline() const {

@@ -92,8 +92,6 @@ struct Core::Impl {
   void on(CheckpointWritten written, CoreActions&) { checkpointed = written.zxid; }
   void on(zab::Received received, CoreActions& actions);
   std::string peer_of(zab::LinkId link) const;
-  void on(zab::Notified notified, CoreActions& actions);
-  void compare_configurations(const zab::Notified& notified, CoreActions& actions);
   template <typename EngineEvent>
   void on(EngineEvent event, CoreActions&) {
     replica.step(std::move(event), now, zab_actions);
@@ -152,6 +150,8 @@ struct Core::Impl {
   // --- core_reconfig.cc ---
   std::set<ServerId> synced_servers() const;
   ErrorCode next_configuration(const ReconfigRequest& request, zab::Ensemble& next) const;
+  void on(zab::Notified notified, CoreActions& actions);
+  void compare_configurations(const zab::Notified& notified, CoreActions& actions);
   TxnBytes prepare(const WriteRequest& request, Zxid zxid);
 
   // --- core_learner.cc ---
@@ -209,7 +209,8 @@ struct Core::Impl {
 
   zab::Actions zab_actions;
   std::vector<Decided> decided;
-  std::map<ServerId, std::string> compared;  // configurations of peers that were looked at
+  std::map<ServerId, std::string> compared;  // the configuration that each peer had last
+  std::set<std::string> told;                // what was found to be wrong with them
   Applied applied;
   bool reconfigured = false;  // by what has been applied since the configuration was last shown
   RequestNumber last_request;

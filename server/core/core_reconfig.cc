@@ -7,8 +7,8 @@
 #include "server/core/core_impl.h"
 #include "zab/quorum.h"
 
-// Opcode reconfig. Source: ZooKeeper 3.8, PrepRequestProcessor.pRequest2Txn;
-// client-protocol.md 9.4.
+// Opcode reconfig, and a look at what configurations others have. Source: ZooKeeper 3.8,
+// PrepRequestProcessor.pRequest2Txn; client-protocol.md 9.4.
 namespace paddock::server {
 
 namespace {
@@ -104,6 +104,53 @@ ErrorCode replace_members(std::string_view lines, zab::Ensemble& ensemble) {
   return ErrorCode::kOk;
 }
 
+// An ensemble has few servers, whoever else may call itself one.
+constexpr std::size_t kPeersCompared = 256;
+constexpr std::size_t kLinesNamed = 4;
+
+std::string address_of(const zab::Member& member) {
+  return member.addresses.empty() ? "nowhere" : to_string(member.addresses.front().quorum);
+}
+
+// The lines that only `a` has, but for its version.
+std::string lines_without(const zab::Ensemble& a, const zab::Ensemble& b) {
+  const std::string text_of_a = to_text(a), text_of_b = to_text(b);
+  const std::vector<std::string_view> others = parts_of(text_of_b, '\n');
+  std::string only;
+  std::size_t count = 0;
+  for (const std::string_view line : parts_of(text_of_a, '\n')) {
+    if (line.starts_with("version=") || std::ranges::find(others, line) != others.end()) continue;
+    if (++count <= kLinesNamed) only += concat(count == 1 ? "" : ", ", line);
+  }
+  if (count == 0) return "nothing more";
+  return count > kLinesNamed ? concat(only, " and ", count - kLinesNamed, " more") : only;
+}
+
+// What an operator should know of a peer that has `theirs` where this server has `own`; "" if they
+// agree.
+std::string disagreement(ServerId peer, const zab::Ensemble& own, const zab::Ensemble& theirs) {
+  if (theirs.version != own.version || own.same_members(theirs)) return "";
+  const std::string server = concat("server ", peer.value);
+  std::string text = concat(
+      server, " has another configuration than this server, of the same ", "version: it has ",
+      lines_without(theirs, own), "; this server has ", lines_without(own, theirs),
+      ". Give both the same server.N lines, and restart the one that is wrong");
+  const zab::Member* const here = own.find(peer);
+  const zab::Member* const there = theirs.find(peer);
+  if (here == nullptr || there == nullptr || here->addresses == there->addresses) return text;
+  return concat(text, "; if there are two servers ", peer.value, ", at ", address_of(*here),
+                " and at ", address_of(*there),
+                ", correct myid of the one that does not belong here");
+}
+
+std::string stranger(ServerId peer, const zab::Member* by_itself) {
+  return concat(
+      "server ", peer.value,
+      by_itself == nullptr ? "" : concat(", by itself at ", address_of(*by_itself), ","),
+      " takes part in elections, but is not in this server's configuration: its vote does "
+      "not count here. Compare the server.N lines of both, and its myid");
+}
+
 }  // namespace
 
 std::shared_ptr<const zab::Ensemble> config_in(const Txn& txn) {
@@ -112,6 +159,33 @@ std::shared_ptr<const zab::Ensemble> config_in(const Txn& txn) {
   if (change == nullptr || !change->data) return nullptr;
   Result<zab::Ensemble> config = zab::parse_ensemble(as_chars(*change->data));
   return config ? std::make_shared<const zab::Ensemble>(std::move(*config)) : nullptr;
+}
+
+// Said once of each peer and each configuration: such servers can serve, but not for long.
+void Core::Impl::on(zab::Notified notified, CoreActions& actions) {
+  if (!is_alone()) compare_configurations(notified, actions);
+  replica.step(std::move(notified), now, zab_actions);
+}
+
+// Two servers with one number, which have different ones, take turns.
+void Core::Impl::compare_configurations(const zab::Notified& notified, CoreActions& actions) {
+  const ServerId peer = notified.from;
+  const std::string config = notified.notification.config.value_or("");
+  if (compared.size() >= kPeersCompared || told.size() >= kPeersCompared) return;
+  const auto [entry, is_new] = compared.try_emplace(peer, config);
+  if (!is_new && entry->second == config) return;
+  entry->second = config;
+  const zab::Ensemble& own = *replica.configurations().committed;
+  const Result<zab::Ensemble> theirs = zab::parse_ensemble(config);
+  const bool may_join = options.reconfig_enabled;
+  std::string wrong;
+  if (own.find(peer) == nullptr && peer >= ServerId{0} && !may_join) {
+    wrong = stranger(peer, theirs ? theirs->find(peer) : nullptr);
+  } else if (theirs) {
+    wrong = disagreement(peer, own, *theirs);
+  }
+  if (wrong.empty() || !told.insert(wrong).second) return;
+  actions.notes.push_back({Note::Level::kWarning, std::move(wrong)});
 }
 
 // Every follower that is in step with this leader, and itself.
@@ -156,7 +230,11 @@ TxnBytes Core::Impl::prepare(const WriteRequest& request, Zxid zxid) {
   const ErrorCode error = next_configuration(*asked, next);
   if (error != ErrorCode::kOk) return refuse(error);
   next.version = zxid.value;
-  return preparer.set_config(request, to_text(next), zxid, wall);
+  const std::string text = to_text(next);
+  // Followers would refuse what does not read back, and it would be in every log by then.
+  const Result<zab::Ensemble> read_back = zab::parse_ensemble(text);
+  if (!read_back || *read_back != next) return refuse(ErrorCode::kBadArguments);
+  return preparer.set_config(request, text, zxid, wall);
 }
 
 }  // namespace paddock::server

@@ -283,7 +283,8 @@ void ElectionTransport::Impl::take_opening(const ConnectionPtr& connection) {
 void ElectionTransport::Impl::on_opening(const ConnectionPtr& connection,
                                          const zab::Opening& opening) {
   if (opening.sid == options_.self) {
-    return refuse(connection, "it says that it has this server's own number");
+    return refuse(connection, concat("it says that it is server ", options_.self.value,
+                                     ", as this one is: check myid on both"));
   }
   if (opening.sid.value < 0) return refuse(connection, concat("a server ", opening.sid.value));
 
@@ -318,7 +319,7 @@ void ElectionTransport::Impl::dial_back(ServerId sid, const std::vector<HostPort
 void ElectionTransport::Impl::refuse(const ConnectionPtr& connection, std::string_view why) {
   if (const auto ok = refusals_.admit(now())) {
     LOG(WARNING) << "election port: closed a connection from " << connection->stream->remote()
-                 << ": " << printable(why) << suppressed_note(ok);
+                 << ": " << printable(why) << kWhoMayConnect << suppressed_note(ok);
   }
   openings_.remove(connection);
   close(*connection);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -14,6 +15,10 @@
 #include "server/net/peer_stream.h"
 
 namespace paddock::server {
+
+// Behind the reason why somebody was not let in: it may not be a server at all.
+inline constexpr std::string_view kWhoMayConnect =
+    ". Only servers of this ensemble should connect to this port";
 
 // Accepts the connections of other members on one port, at one or several addresses.
 //

@@ -337,7 +337,7 @@ void QuorumTransport::Impl::on_ended(QuorumLink& link, const std::string& why) {
   if (!is_dialled(id) && !link.heard() && link.bytes_read() > 0) {
     if (const auto ok = refusals_.admit(now())) {
       LOG(WARNING) << "quorum port: closed a connection from " << link.remote() << ": "
-                   << printable(why) << suppressed_note(ok);
+                   << printable(why) << kWhoMayConnect << suppressed_note(ok);
     }
   }
   events_.on_closed(id, why);

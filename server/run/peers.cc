@@ -260,8 +260,10 @@ void Peers::on_opened(zab::LinkId link) {
 void Peers::on_closed(zab::LinkId link, const std::string& why) {
   // What is whole may be asked for all the same.
   if (snapshot_.link == link && !snapshot_.whole) {
-    LOG(WARNING) << "the leader's snapshot broke off: " << why
-                 << "; nothing of it is kept, and it will be asked for again";
+    LOG(WARNING) << "the leader's snapshot broke off, by quorum link " << link.value << " from "
+                 << snapshot_.from << ": " << why
+                 << "; nothing of it is kept, and it will be asked for again. If that repeats, see "
+                    "the leader's log and the network between";
     snapshot_ = {};
   }
   learners_.erase(link);
@@ -280,9 +282,11 @@ void Peers::on_received(zab::LinkId link, std::span<zab::Message> messages) {
 SnapshotSink* Peers::on_snapshot(zab::LinkId link, zab::Snap snap) {
   const bool dialled = link.value % 2 == 1;
   if (!dialled) return nullptr;  // learners send none
+  const std::optional<LinkStatus> status = quorum_->link(link);
+  snapshot_ = {link, snap.zxid, false, status ? status->remote : "gone",
+               std::make_unique<TreeSink>(tree_options_, field_bytes_max_)};
   LOG(INFO) << "receiving the leader's snapshot of zxid=0x"
-            << hex(static_cast<std::uint64_t>(snap.zxid.value));
-  snapshot_ = {link, snap.zxid, false, std::make_unique<TreeSink>(tree_options_, field_bytes_max_)};
+            << hex(static_cast<std::uint64_t>(snap.zxid.value)) << " from " << snapshot_.from;
   return snapshot_.sink.get();
 }
 

@@ -107,6 +107,7 @@ class Peers final : private ElectionEvents, private QuorumEvents {
     zab::LinkId link;
     Zxid zxid;
     bool whole = false;
+    std::string from;
     std::unique_ptr<TreeSink> sink;
   };
   Incoming snapshot_;

@@ -8,6 +8,7 @@ SERVER=zookeeper only at the harm.
 import contextlib
 import os
 import random
+import re
 import socket
 import struct
 import sys
@@ -30,13 +31,20 @@ NO_LEADER_FOR_S = 4
 JAVA_HAS_NO_LINE = None
 
 # What is logged, by the kind of server that logs it.
-NOT_A_MEMBER = {"paddock": r"server 9\b.*\bnot in\b", "zookeeper": r"sid: 9\b|n\.sid:9\b"}
-NOT_IN_OWN_LIST = {"paddock": r"server\.9\b|server 9\b|myid",
+NOT_A_MEMBER = {"paddock": r"server 9, by itself at .* is not in this server's configuration", "zookeeper": r"sid: 9\b|n\.sid:9\b"}
+NOT_IN_OWN_LIST = {"paddock": r"myid says that this is server 9, but the server\.N lines",
                    "zookeeper": r"My id 9 not in the peer"}
-SAME_NUMBER = {"paddock": r"server 2\b.*(anew|another|same|two)", "zookeeper": JAVA_HAS_NO_LINE}
-FOREIGN = {"paddock": r"server 1\b.*(anew|another|same|two|epoch)", "zookeeper": JAVA_HAS_NO_LINE}
-AMNESIAC = {"paddock": r"(holds|has) no(thing| data)|empty|wiped", "zookeeper": JAVA_HAS_NO_LINE}
-OTHER_CONFIG = {"paddock": r"configuration.*(differ|other than|not the same)",
+SAME_NUMBER = {"paddock": r"server 2 has another configuration .*; if there are two servers 2, at ",
+               "zookeeper": JAVA_HAS_NO_LINE}
+SAME_NUMBER_AGAIN = {"paddock": r"server 2 has connected anew; if that repeats, two servers have 2",
+                     "zookeeper": JAVA_HAS_NO_LINE}
+FOREIGN = {"paddock": r"server 1 has another configuration .*; if there are two servers 1, at ",
+           "zookeeper": JAVA_HAS_NO_LINE}
+AMNESIAC = {"paddock": r"server \d votes, and begins without data", "zookeeper": JAVA_HAS_NO_LINE}
+AMNESIAC_REFUSED = {"paddock": r"holds no data, and db.autocreate is false",
+                    "zookeeper": JAVA_HAS_NO_LINE}
+OTHER_CONFIG = {"paddock": r"server 1 has another configuration .*: it has server\.4=.*server\.5=.*"
+                           r"; this server has nothing more",
                 "zookeeper": JAVA_HAS_NO_LINE}
 ELECTION_GARBAGE = {"paddock": r"election port: closed a connection",
                     "zookeeper": r"QuorumCnxManager.*(Exception|version|incorrect|Unexpected)"}
@@ -108,6 +116,13 @@ class BadInput(unittest.TestCase):
         if pattern:
             print(ensemble.wait_for_log(pattern, members))
 
+    def assert_not_flooded(self, members, patterns):
+        """Each has told it once of each of those whose configuration is another."""
+        if patterns[chosen_server()]:
+            for member in members:
+                told = re.findall(patterns[chosen_server()], member.log())
+                self.assertEqual(len(told), len(set(told)), told)
+
     def test_a_server_that_is_not_in_its_own_list_does_not_start(self):
         with self.ensemble() as (ensemble, _):
             stranger = ensemble.add_stranger(9, PADDOCK)
@@ -130,9 +145,11 @@ class BadInput(unittest.TestCase):
             ensemble.make_leader(ensemble[3], load.progress)
             twin = ensemble.add_stranger(2, PADDOCK)
             twin.spawn()
-            self.assert_logged(ensemble, SAME_NUMBER)
+            self.assert_logged(ensemble, SAME_NUMBER, [ensemble[1]])
+            self.assert_logged(ensemble, SAME_NUMBER_AGAIN, [ensemble[3]])
             load.progress(100)
             twin.kill()
+            self.assert_not_flooded([ensemble[1], ensemble[3]], SAME_NUMBER)
 
     def test_a_server_of_another_ensemble_brings_nothing_of_its_own(self):
         with self.ensemble() as (ensemble, load):
@@ -171,7 +188,7 @@ class BadInput(unittest.TestCase):
             wiped.spawn()
             with self.assertRaises(ServerError, msg="a quorum without the last writes"):
                 wait_until(ensemble.leader, NO_LEADER_FOR_S, "somebody leads")
-            self.assert_logged(ensemble, AMNESIAC, [wiped])
+            self.assert_logged(ensemble, AMNESIAC_REFUSED, [wiped])
             if wiped.process.poll() is not None:  # it may as well refuse to start
                 wiped.kill()
             ensemble.start([holder])
@@ -191,9 +208,43 @@ class BadInput(unittest.TestCase):
             odd.spawn()
             self.assert_logged(ensemble, OTHER_CONFIG)
             load.progress(100)
+            self.assert_not_flooded(ensemble.others(odd), OTHER_CONFIG)
             odd.kill()
             odd.config = before
             odd.spawn()
+
+    def test_a_rolling_restart_from_three_servers_to_five(self):
+        """Between its steps the files differ: those restarted know of five servers, others of three.
+
+        (ZOOKEEPER-3829, 3814)
+        """
+        with self.ensemble() as (ensemble, load):
+            leader = ensemble.wait_for_leader()
+            grown = [*ensemble.others(leader), leader]
+            five = dict(ensemble.lines)
+            for number in (4, 5):
+                joiner = ensemble.add_stranger(number, PADDOCK)
+                five["server.%d" % number] = joiner.address_line()
+            for joiner in ensemble.strangers:
+                joiner.config.update(five)
+                ensemble.start([joiner])
+                load.progress()
+            for member in grown:
+                member.kill()
+                member.config.update(five)
+                load.progress()
+                ensemble.start([member])
+                load.progress()
+            for member in grown[:2]:  # of five, three are enough
+                member.kill()
+            load.progress()
+            ensemble.start(grown[:2])
+            for number, joiner in enumerate(ensemble.strangers, 4):
+                ensemble.members[number] = joiner
+            ensemble.strangers.clear()
+            load.hold()
+            ensemble.check_same_everywhere()
+            load.release()
 
     def test_garbage_on_the_election_port(self):
         self.throw_garbage("election_port", ELECTION_GARBAGE)

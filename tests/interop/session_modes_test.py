@@ -4,6 +4,8 @@ With SERVER=zookeeper in the environment every server is ZooKeeper, which answer
 """
 
 import contextlib
+import ctypes
+import ctypes.util
 import os
 import struct
 import sys
@@ -44,6 +46,39 @@ def running(voters, observers=(), config=None):
         assert ensemble.wait_for_leader().number == 3
         ensemble.start([m for m in ensemble if not m.running])
         yield ensemble
+
+
+class CClient:
+    """ZooKeeper's C library, of which a session that accepts read-only servers is wanted here."""
+
+    LIBRARY = ctypes.util.find_library("zookeeper_mt")
+    READ_ONLY_FLAG, LOG_ERRORS = 1, 1
+    CONNECTED, CONNECTED_READ_ONLY = 3, 5
+    NOT_READ_ONLY = -119
+
+    def __init__(self, ensemble):
+        self.library = ctypes.CDLL(self.LIBRARY)
+        self.library.zoo_set_debug_level(self.LOG_ERRORS)
+        self.library.zookeeper_init.restype = ctypes.c_void_p
+        hosts = ",".join("127.0.0.1:%d" % m.port for m in ensemble)
+        self.handle = ctypes.c_void_p(self.library.zookeeper_init(
+            hosts.encode(), None, 20000, None, None, self.READ_ONLY_FLAG))
+
+    def close(self):
+        self.library.zookeeper_close(self.handle)
+
+    def wait_for(self, state):
+        wait_until(lambda: self.library.zoo_state(self.handle) == state, DEADLINE_S,
+                   "the C client's state is %d" % state)
+
+    def get(self, path):
+        data = ctypes.create_string_buffer(100)
+        size = ctypes.c_int(len(data))
+        error = self.library.zoo_get(self.handle, path.encode(), 0, data, ctypes.byref(size), None)
+        return error, data.raw[:max(size.value, 0)]
+
+    def set(self, path, data):
+        return self.library.zoo_set(self.handle, path.encode(), data, len(data), -1)
 
 
 class LocalSessions:
@@ -205,6 +240,27 @@ class ReadOnlyMode(unittest.TestCase):
                 wait_until(lambda: isro(alone) == "rw", DEADLINE_S, "quorum")
                 tree = ensemble.check_same_everywhere()
                 self.assertLessEqual({"/n%d" % i for i in range(40)}, set(tree))
+
+
+    @unittest.skipUnless(CClient.LIBRARY, "libzookeeper-mt2 is not installed")
+    def test_serves_the_c_client_likewise(self):
+        with running((PADDOCK,) * 3, config=READ_ONLY) as ensemble:
+            alone = ensemble[1]
+            with contextlib.closing(RawClient(alone.port)) as writer:
+                reply = writer.call(raw_client.CREATE, create("/a", b"data"))
+                self.assertEqual(reply.error, raw_client.OK)
+            for member in ensemble.others(alone):
+                member.kill()
+            wait_until(lambda: isro(alone) == "ro", DEADLINE_S, "read-only")
+            with contextlib.closing(CClient(ensemble)) as client:
+                client.wait_for(CClient.CONNECTED_READ_ONLY)
+                self.assertEqual(client.get("/a"), (raw_client.OK, b"data"))
+                self.assertEqual(client.set("/a", b"x"), CClient.NOT_READ_ONLY)
+                ensemble.start(ensemble.others(alone))
+                client.wait_for(CClient.CONNECTED)
+                self.assertEqual(client.set("/a", b"new"), raw_client.OK)
+                self.assertEqual(client.get("/a"), (raw_client.OK, b"new"))
+            ensemble.check_same_everywhere()
 
 
 class LeaderServesNobody(unittest.TestCase):

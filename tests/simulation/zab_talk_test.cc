@@ -46,14 +46,19 @@ class Talk : public Checkers {
     leader_says(zab::UpToDate{});
     learner_says(zab::Ack{zxid(2, 0)});
   }
+  // What the leader alone has on its disk so far.
+  zab::Txn activate_and_propose() {
+    activate();
+    zab::Txn first = txn(2, 1);
+    checkers.proposed(kOne, first);
+    append(kOne, first);
+    leader_says(zab::Proposal{first});
+    return first;
+  }
 };
 
 TEST_F(Talk, FindsNothingInAConversationThatIsRight) {
-  activate();
-  const zab::Txn first = txn(2, 1);
-  checkers.proposed(kOne, first);
-  append(kOne, first);
-  leader_says(zab::Proposal{first});
+  const zab::Txn first = activate_and_propose();
   append(kTwo, first);
   learner_says(zab::Ack{first.zxid});
   leader_says(zab::Commit{first.zxid});
@@ -61,11 +66,7 @@ TEST_F(Talk, FindsNothingInAConversationThatIsRight) {
 }
 
 TEST_F(Talk, ADFindsAnAckBeforeTheTransactionIsOnDisk) {
-  activate();
-  const zab::Txn first = txn(2, 1);
-  checkers.proposed(kOne, first);
-  append(kOne, first);
-  leader_says(zab::Proposal{first});
+  const zab::Txn first = activate_and_propose();
   at(kTwo).log.append(first);  // and not on disk
   learner_says(zab::Ack{first.zxid});
   EXPECT_EQ(found(), "AD") << checkers.violation();
@@ -122,11 +123,7 @@ TEST_F(Talk, EDFindsAnAckEpochThatClaimsMoreThanTheDiskHas) {
 }
 
 TEST_F(Talk, EDFindsAVoteForLessThanWasAcknowledged) {
-  activate();
-  const zab::Txn first = txn(2, 1);
-  checkers.proposed(kOne, first);
-  append(kOne, first);
-  leader_says(zab::Proposal{first});
+  const zab::Txn first = activate_and_propose();
   append(kTwo, first);
   learner_says(zab::Ack{first.zxid});
   checkers.notified(kTwo, kThree, vote_for(kTwo, Zxid{}, 2));
@@ -139,11 +136,7 @@ TEST_F(Talk, EDFindsAnotherAcceptedEpochThanTheDiskHas) {
 }
 
 TEST_F(Talk, CNLFindsACommitThatNoQuorumHasOnDisk) {
-  activate();
-  const zab::Txn first = txn(2, 1);
-  checkers.proposed(kOne, first);
-  append(kOne, first);
-  leader_says(zab::Proposal{first});
+  const zab::Txn first = activate_and_propose();
   leader_says(zab::Commit{first.zxid});
   EXPECT_EQ(found(), "CNL") << checkers.violation();
 }

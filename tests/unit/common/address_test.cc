@@ -23,6 +23,16 @@ TEST(Address, RefusesWhatIsNoAddress) {
   }
 }
 
+TEST(Address, KnowsWhichBytesAHostMayHave) {
+  for (const char* host : {"zk-1.example", "ZK_1", "10.0.0.1", "fe80::1%eth0.2", "xn--bcher-kva"}) {
+    EXPECT_TRUE(is_host(host)) << host;
+  }
+  for (const char c : std::string_view("\0\n\r\t \\#!=,;|/[]\"\x7f\xc3", 18)) {
+    EXPECT_FALSE(is_host(std::string("a") + c)) << int{c};
+    EXPECT_FALSE(parse_host_port(std::string("a") + c + "b:1")) << int{c};
+  }
+}
+
 TEST(Address, WritesWhatItReads) {
   for (const char* text : {"host:1", "[::1]:65535", "127.0.0.1:0"}) {
     EXPECT_EQ(to_string(*parse_host_port(text)), text);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/concat.h"
+#include "common/config_file.h"
 #include "tests/unit/core/core_ensemble.h"
 
 namespace paddock::server {
@@ -112,6 +113,35 @@ TEST_F(CoreReconfigTest, RefusesWhatIsWrongInZooKeepersOrder) {
   EXPECT_EQ(ask({}, {}, ""), "-8");
   EXPECT_EQ(ask(joiner + ",server.8=127.0.0.1:4:5:participant;6", "1"), "-13");
   EXPECT_EQ(version(2), 0x100000000);
+}
+
+TEST_F(CoreReconfigTest, RefusesAHostThatIsNone) {
+  for (const char* host : {"h\nfoo", "h\rfoo", "h\\", "#h", "!h", "h\x01", "h\x7f", "h\xc3\xbc"}) {
+    EXPECT_EQ(ask(concat("server.4=", host, ":1:2;3"), {}), "-8") << host;
+    EXPECT_EQ(ask(concat("server.4=h:1:2;", host, ":3"), {}), "-8") << host;
+  }
+  const std::string others = "server.2=127.0.0.1:2002:3002,server.3=127.0.0.1:2003:3003,";
+  for (const char* host : {"h\\nfoo", "h\\r", "h\\\\", "\\#h", "h\\u0001", "h\\u00fc"}) {
+    EXPECT_EQ(ask({}, {}, concat(others, "server.4=", host, ":1:2")), "-8") << host;
+  }
+  EXPECT_EQ(version(2), 0x100000000);
+  EXPECT_EQ(ask("server.4=h-4.example_1:1:2:observer;3", {}), "0");
+}
+
+// Its own lines are as many as are read, and its version is one more.
+TEST_F(CoreReconfigTest, RefusesWhatFollowersCouldNotReadBack) {
+  std::string members = "server.2=127.0.0.1:2002:3002,server.3=127.0.0.1:2003:3003";
+  const auto add = [&](std::size_t from, std::size_t to) {
+    for (std::size_t id = from; id <= to; ++id) {
+      members += concat(",server.", id, "=h", id, ":1:2:observer");
+    }
+  };
+  add(4, kConfigEntriesMax);
+  EXPECT_EQ(ask({}, {}, members), "0");
+  EXPECT_EQ(ensemble_.leader(), 3);
+  add(kConfigEntriesMax + 1, kConfigEntriesMax + 1);
+  EXPECT_EQ(ask({}, {}, members), "-8");
+  EXPECT_EQ(ensemble_.core(2).role(), zab::Role::kFollowing);
 }
 
 TEST_F(CoreReconfigTest, TakesOneAtATime) {
