@@ -350,7 +350,7 @@ Millis Core::Impl::next_deadline() const {
   if (draining) return next;
   if (const auto due = read_only_due()) next = std::min(next, *due);
   if (const auto expiry = locals.next_deadline()) next = std::min(next, *expiry);
-  if (!leads()) return next;
+  if (!leads() || replica.is_exhausted()) return next;  // as run_timers()
   if (orphans_due) return now;
   next = std::min(next, reaper.next_deadline());
   const std::optional<Millis> expiry = sessions.next_deadline();

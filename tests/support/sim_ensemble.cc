@@ -358,8 +358,10 @@ bool SimEnsemble::sessions_end() {
   whole_->clients.leave();
   const std::int64_t longest = std::max<std::int64_t>(options_.core_clients.timeout_max_ms,
                                                       options_.core.session_timeout_min.value);
+  // A new leader, once the epoch's zxids are used up, gives each its whole timeout once more.
+  const std::int64_t times = options_.uses_zxids_up() ? 2 : 1;
   const Micros limit =
-      queue_.now() + by_any_clock(longest + 3 * options_.timing.tick.value) + seconds(5);
+      queue_.now() + by_any_clock(times * (longest + 3 * options_.timing.tick.value)) + seconds(5);
   const auto ended = [&] {
     const server::DataTree& tree = whole_->checkers.tree();
     return tree.session_count() == 0 && tree.ephemerals_count() == 0 && all_equal();

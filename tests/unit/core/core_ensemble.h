@@ -42,6 +42,7 @@ class CoreEnsemble {
     run();
   }
 
+  Millis now() const { return now_; }
   Core& core(int server) { return *hosts_.at(ServerId{server}).core; }
   DataTree& tree(int server) { return hosts_.at(ServerId{server}).tree; }
   int leader() const {

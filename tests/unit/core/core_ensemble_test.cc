@@ -289,6 +289,22 @@ TEST_F(CoreEnsembleTest, MakesNoSessionForAClientThatHasGoneMeanwhile) {
   EXPECT_EQ(ensemble_.tree(3).session_count(), 0u);
 }
 
+TEST(CoreEnsembleZxids, ALeaderWithoutAnyLeftWaitsForWhatIsUnderWayBeforeSessionsExpire) {
+  CoreEnsemble ensemble({.tick = Millis{1000}}, 3,
+                        [](CoreOptions& options) { options.membership.epoch_txns_max = 2; });
+  ASSERT_EQ(ensemble.leader(), 3);
+  const SessionId session = ensemble.new_session(3, 7, 2000);
+  for (const int follower : {1, 2}) ensemble.hold(follower);
+  ensemble.request(3, 7, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  ensemble.advance(Millis{4000});
+  ASSERT_EQ(ensemble.leader(), 3);
+  EXPECT_GT(ensemble.core(3).next_deadline(), ensemble.now());
+  for (const int follower : {1, 2}) ensemble.release(follower);
+  ensemble.advance(Millis{12000});
+  EXPECT_NE(ensemble.tree(1).find("/a"), nullptr);
+  EXPECT_EQ(ensemble.tree(1).session_count(), 0u);
+}
+
 TEST_F(CoreEnsembleTest, BeginsNothingNewWhileItDrains) {
   const SessionId session = ensemble_.new_session(3, 7);
   ensemble_.hold(3);
