@@ -1,6 +1,5 @@
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -12,10 +11,6 @@
 #include "common/version.h"
 #include "server/options.h"
 #include "server/server.h"
-
-#ifdef PADDOCK_MIMALLOC
-#include <mimalloc.h>
-#endif
 
 namespace {
 
@@ -32,17 +27,6 @@ sigset_t stop_signals() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   return signals;
-}
-
-// A large tree goes into pages of 2 MiB, where the system grants them. A server that is killed
-// keeps its connections until all its memory is freed: 50 ms for a million nodes in pages of 4 KiB.
-// Not where pages are reserved for other programs: the allocator would take those too.
-void use_huge_pages() {
-#ifdef PADDOCK_MIMALLOC
-  int reserved = 0;
-  std::ifstream("/proc/sys/vm/nr_hugepages") >> reserved;
-  if (reserved == 0) mi_option_set_enabled_default(mi_option_large_os_pages, true);
-#endif
 }
 
 int refuse(const Error& error) {
@@ -62,7 +46,6 @@ int serve(const LoadedOptions& loaded) {
       LOG(INFO) << notice.text;
     }
   }
-  use_huge_pages();
   const sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
