@@ -139,14 +139,19 @@ void SimOptions::use_zxids_up() {
   clients.pause_max = std::max(clients.pause_max, millis(500));
 }
 
+// Without groups, which no reconfig changes, and with servers that are in no configuration yet.
+void SimOptions::use_changing_members(Prng& random) {
+  groups = 0;
+  voters = 2 + random.below(4);
+  observers = random.below(2);
+  joiners = 1 + random.below(2);
+}
+
 // All that can change, and often does.
 SimOptions SimOptions::random_reconfig(std::uint64_t seed) {
   SimOptions options = random(seed);
   Prng random(mix64(seed ^ 0x7ec0));
-  options.groups = 0;
-  options.voters = 2 + random.below(4);
-  options.observers = random.below(2);
-  options.joiners = 1 + random.below(2);
+  options.use_changing_members(random);
   options.reconfig_every = {random.between(100'000, 5'000'000)};
   options.epoch_txns_max = zab::kEpochTxnsMax;
   return options;
@@ -156,10 +161,7 @@ SimOptions SimOptions::random_reconfig(std::uint64_t seed) {
 SimOptions SimOptions::random_whole_reconfig(std::uint64_t seed) {
   SimOptions options = random_whole(seed);
   Prng random(mix64(seed ^ 0x7ec1));
-  options.groups = 0;
-  options.voters = 2 + random.below(4);
-  options.observers = random.below(2);
-  options.joiners = 1 + random.below(2);
+  options.use_changing_members(random);
   options.reconfig = true;
   options.core.standalone_enabled = random.below(4) != 0;
   options.core_clients.clients = std::max<std::size_t>(2, options.core_clients.clients);

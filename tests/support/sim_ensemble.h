@@ -50,6 +50,7 @@ struct SimOptions {
 
   // Epochs end for want of zxids, again and again.
   void use_zxids_up();
+  void use_changing_members(Prng& random);
   bool uses_zxids_up() const { return epoch_txns_max < zab::kEpochTxnsMax; }
 
   // Any of them, from the seed.
