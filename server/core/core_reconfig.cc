@@ -131,10 +131,10 @@ std::string lines_without(const zab::Ensemble& a, const zab::Ensemble& b) {
 std::string disagreement(ServerId peer, const zab::Ensemble& own, const zab::Ensemble& theirs) {
   if (theirs.version != own.version || own.same_members(theirs)) return "";
   const std::string server = concat("server ", peer.value);
-  std::string text = concat(
-      server, " has another configuration than this server, of the same ", "version: it has ",
-      lines_without(theirs, own), "; this server has ", lines_without(own, theirs),
-      ". Give both the same server.N lines, and restart the one that is wrong");
+  std::string text =
+      concat(server, " has another configuration than this server, of the same version: it has ",
+             lines_without(theirs, own), "; this server has ", lines_without(own, theirs),
+             ". Give both the same server.N lines, and restart the one that is wrong");
   const zab::Member* const here = own.find(peer);
   const zab::Member* const there = theirs.find(peer);
   if (here == nullptr || there == nullptr || here->addresses == there->addresses) return text;

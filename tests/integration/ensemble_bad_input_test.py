@@ -31,7 +31,8 @@ NO_LEADER_FOR_S = 4
 JAVA_HAS_NO_LINE = None
 
 # What is logged, by the kind of server that logs it.
-NOT_A_MEMBER = {"paddock": r"server 9, by itself at .* is not in this server's configuration", "zookeeper": r"sid: 9\b|n\.sid:9\b"}
+NOT_A_MEMBER = {"paddock": r"server 9, by itself at .* is not in this server's configuration",
+                "zookeeper": r"sid: 9\b|n\.sid:9\b"}
 NOT_IN_OWN_LIST = {"paddock": r"myid says that this is server 9, but the server\.N lines",
                    "zookeeper": r"My id 9 not in the peer"}
 SAME_NUMBER = {"paddock": r"server 2 has another configuration .*; if there are two servers 2, at ",
