@@ -330,9 +330,10 @@ Zxid Leader::on_a_quorum() const {
 // Up to there, or to a reconfiguration, behind which other quorums may do, and another leader.
 void Leader::commit(Zxid upto, Actions& actions) {
   bool is_reconfig = false;
-  for (; !outstanding_.empty() && outstanding_.front().zxid <= upto && !is_reconfig;
-       outstanding_.pop_front()) {
-    const Txn& txn = outstanding_.front();
+  while (!outstanding_.empty() && outstanding_.front().zxid <= upto && !is_reconfig) {
+    answer_syncs(actions);
+    const Txn txn = std::move(outstanding_.front());
+    outstanding_.pop_front();
     PADDOCK_CHECK(txn.zxid > last_committed_);
     last_committed_ = txn.zxid;
     is_reconfig = txn.config != nullptr && reconfiguration_.is_enabled();
@@ -348,7 +349,8 @@ void Leader::commit(Zxid upto, Actions& actions) {
     lose(concat("in the new configuration server ", designated.value, " leads"));
   }
   journal_.deliver(last_committed_, actions);
-  finish_sync_round(actions);
+  answer_syncs(actions);
+  confirm_sync_round(actions);
 }
 
 // `designated`: who leads in the configuration that is committed with it.
@@ -386,7 +388,7 @@ void Leader::on(LearnerProgress& learner, Ping& ping, Actions& actions) {
   }
   ++learner.pings_answered;
   pass_on(learner, std::move(ping), actions);
-  finish_sync_round(actions);
+  confirm_sync_round(actions);
 }
 
 void Leader::on(LearnerProgress& learner, Request& request, Actions& actions) {
@@ -417,25 +419,26 @@ void Leader::answer(LinkId link, const Revalidated& answer, Actions& actions) {
   }
 }
 
-// Linearizable sync: one round at a time answers all that were asked before it began. A learner
-// takes part by answering a PING of the round, or by an ACK of what was proposed since.
+// Linearizable sync: one round at a time confirms all that were asked before it began, and each is
+// answered right behind what was proposed before it. A learner takes part by answering a PING of
+// the round, or by an ACK of what was proposed since.
 
 void Leader::request_sync(LinkId link, Actions& actions) {
   PADDOCK_CHECK(is_established());
   if (is_exhausted()) return;  // it must not overtake a write that finds no zxid; the role ends
-  next_sync_.push_back({link});
+  asked_syncs_.push_back({link, last_proposed_});
   if (!sync_round_) start_sync_round(actions);
 }
 
 void Leader::start_sync_round(Actions& actions) {
-  sync_round_ = SyncRound{last_proposed_, std::exchange(next_sync_, {})};
+  sync_round_ = SyncRound{last_proposed_, std::exchange(asked_syncs_, {})};
   for (auto& [link, learner] : learners_) {
     learner.round_ping = 0;
     if (learner.state != State::kServing || !configurations_.is_voter(learner.sid)) continue;
     ping(learner, actions);
     learner.round_ping = learner.pings_sent;
   }
-  finish_sync_round(actions);
+  confirm_sync_round(actions);
 }
 
 bool Leader::sync_round_is_confirmed() const {
@@ -443,24 +446,31 @@ bool Leader::sync_round_is_confirmed() const {
   std::set<ServerId> confirmed{identity_.self};
   for (const auto& [link, learner] : learners_) {
     const bool answered = learner.round_ping != 0 && learner.pings_answered >= learner.round_ping;
-    if (answered || learner.acked > sync_round_->target) confirmed.insert(learner.sid);
+    if (answered || learner.acked > sync_round_->began_at) confirmed.insert(learner.sid);
   }
   return configurations_.is_quorum(confirmed);
 }
 
-void Leader::finish_sync_round(Actions& actions) {
-  if (!sync_round_) return;
-  if (!outstanding_.empty() && outstanding_.front().zxid <= sync_round_->target) return;
-  if (!sync_round_is_confirmed()) return;
-  for (const SyncWait& wait : sync_round_->waits) {
+void Leader::confirm_sync_round(Actions& actions) {
+  if (!sync_round_ || !sync_round_is_confirmed()) return;
+  for (const SyncWait& wait : sync_round_->waits) confirmed_syncs_.push_back(wait);
+  sync_round_.reset();
+  answer_syncs(actions);
+  if (!asked_syncs_.empty()) start_sync_round(actions);
+}
+
+void Leader::answer_syncs(Actions& actions) {
+  if (confirmed_syncs_.empty()) return;
+  journal_.deliver(last_committed_, actions);
+  for (; !confirmed_syncs_.empty(); confirmed_syncs_.pop_front()) {
+    const SyncWait& wait = confirmed_syncs_.front();
+    if (!outstanding_.empty() && outstanding_.front().zxid <= wait.target) return;
     if (wait.link == LinkId{}) {
       actions.emplace_back(Synced{});
     } else if (learners_.contains(wait.link)) {
       actions.emplace_back(Send{wait.link, Sync{}});
     }
   }
-  sync_round_.reset();
-  if (!next_sync_.empty()) start_sync_round(actions);
 }
 
 // Time.
@@ -579,7 +589,7 @@ void Leader::lose(std::string reason) {
 Leadership Leader::view() const {
   Leadership view;
   view.last_proposed = last_proposed_;
-  view.pending_syncs = next_sync_.size();
+  view.pending_syncs = asked_syncs_.size() + confirmed_syncs_.size();
   if (sync_round_) view.pending_syncs += sync_round_->waits.size();
   for (const auto& [link, learner] : learners_) {
     if (learner.state == State::kOpen) continue;

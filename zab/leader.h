@@ -77,12 +77,13 @@ class Leader {
     kSynchronization,  // learners get the history; collects acknowledgements of NEWLEADER
     kBroadcast,
   };
-  // Waits until all up to `target` is committed and the round is confirmed.
+  // Waits until a round confirms that a quorum follows, and all up to `target` is committed.
   struct SyncWait {
     LinkId link;
+    Zxid target;
   };
   struct SyncRound {
-    Zxid target;
+    Zxid began_at;  // what was last proposed then
     std::deque<SyncWait> waits;
   };
   using Learners = std::map<LinkId, LearnerProgress>;
@@ -115,7 +116,8 @@ class Leader {
   void beat(Millis now, Actions& actions);
   void drop_laggards(Millis now, Actions& actions);
   void start_sync_round(Actions& actions);
-  void finish_sync_round(Actions& actions);
+  void confirm_sync_round(Actions& actions);
+  void answer_syncs(Actions& actions);
   bool sync_round_is_confirmed() const;
   bool quorum_is_live() const;
   void drop(LinkId link, std::string reason, Actions& actions);
@@ -141,8 +143,9 @@ class Leader {
   Zxid last_committed_;
   std::deque<Txn> outstanding_;  // (last_committed_, last_proposed_]
 
+  std::deque<SyncWait> confirmed_syncs_;
   std::optional<SyncRound> sync_round_;  // under way
-  std::deque<SyncWait> next_sync_;       // asked since it began
+  std::deque<SyncWait> asked_syncs_;     // since it began
 
   Millis deadline_;  // of discovery and synchronization
   Millis next_ping_;

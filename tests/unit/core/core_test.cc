@@ -172,6 +172,19 @@ TEST_F(CoreTest, AnswersSyncBehindAllThatIsOutstandingAndTakesNoZxid) {
   EXPECT_EQ(take_texts(), (Texts{"created /b", "1: xid=4 zxid=3 err=0"}));
 }
 
+TEST_F(CoreTest, AnswersEachSyncRightBehindWhatCameBeforeItThoughOneFlushCoversMore) {
+  const SessionId session = new_session(1);
+  request(1, session, 1, OpCode::kCreate, create_record({.path = "/a"}));
+  request(1, session, 2, OpCode::kSync, test::path_record("/"));
+  request(1, session, 3, OpCode::kCreate, create_record({.path = "/b"}));
+  request(1, session, 4, OpCode::kSync, test::path_record("/"));
+  request(1, session, 5, OpCode::kCreate, create_record({.path = "/c"}));
+  settle();
+  EXPECT_EQ(take_texts(), (Texts{"created /a", "1: xid=1 zxid=2 err=0", "1: xid=2 zxid=2 err=0",
+                                 "created /b", "1: xid=3 zxid=3 err=0", "1: xid=4 zxid=3 err=0",
+                                 "created /c", "1: xid=5 zxid=4 err=0"}));
+}
+
 TEST_F(CoreTest, AnswersFailedWritesInOrderOnceTheirErrorIsCommitted) {
   const SessionId session = new_session(1);
   request(1, session, 1, OpCode::kDelete, test::path_version_record("/none"));
