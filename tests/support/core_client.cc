@@ -121,6 +121,7 @@ void CoreClient::forget_session() {
   password_.clear();
   timeout_ms_ = 0;
   seen_ = {};
+  occurrences_ = 0;  // the next one may begin on a server that lags
   config_version_ = 0;
   watches_.clear();
   xid_ = 0;
