@@ -25,9 +25,10 @@ enum class NotSent {
   timed_out,            // the operation's own time was up
   cancelled,            // by its cancellation slot
   closed,               // the Client was closed or destroyed
-  too_large,            // larger than Options::max_request_bytes
+  too_large,            // than Options::max_request_bytes; a read's answer: max_reply_bytes
   invalid_argument,     // a path, an ACL, an option that cannot be
   overloaded,           // Options::max_pending operations are pending already
+  malformed_reply,      // a read's answer could not be read; the connection was closed
 };
 
 enum class MaybeApplied {
