@@ -131,6 +131,14 @@ Result<CreateRequest> read_create_request(JuteReader& reader, bool with_ttl) {
   return request;
 }
 
+void write(JuteWriter& writer, const CreateRequest& request, bool with_ttl) {
+  writer.write_ustring(request.path);
+  writer.write_buffer(request.data);
+  writer.write_raw(request.acl.encoded);
+  writer.write_int(request.flags);
+  if (with_ttl) writer.write_long(request.ttl_ms);
+}
+
 Result<PathVersionRequest> read_path_version_request(JuteReader& reader) {
   PathVersionRequest request;
   PADDOCK_TRY(request.path, reader.read_ustring());
@@ -138,11 +146,21 @@ Result<PathVersionRequest> read_path_version_request(JuteReader& reader) {
   return request;
 }
 
+void write(JuteWriter& writer, const PathVersionRequest& request) {
+  writer.write_ustring(request.path);
+  writer.write_int(request.version);
+}
+
 Result<PathWatchRequest> read_path_watch_request(JuteReader& reader) {
   PathWatchRequest request;
   PADDOCK_TRY(request.path, reader.read_ustring());
   PADDOCK_TRY(request.watch, reader.read_bool());
   return request;
+}
+
+void write(JuteWriter& writer, const PathWatchRequest& request) {
+  writer.write_ustring(request.path);
+  writer.write_bool(request.watch);
 }
 
 Result<SetDataRequest> read_set_data_request(JuteReader& reader) {
@@ -153,6 +171,12 @@ Result<SetDataRequest> read_set_data_request(JuteReader& reader) {
   return request;
 }
 
+void write(JuteWriter& writer, const SetDataRequest& request) {
+  writer.write_ustring(request.path);
+  writer.write_buffer(request.data);
+  writer.write_int(request.version);
+}
+
 Result<SetAclRequest> read_set_acl_request(JuteReader& reader) {
   SetAclRequest request;
   PADDOCK_TRY(request.path, reader.read_ustring());
@@ -161,11 +185,22 @@ Result<SetAclRequest> read_set_acl_request(JuteReader& reader) {
   return request;
 }
 
+void write(JuteWriter& writer, const SetAclRequest& request) {
+  writer.write_ustring(request.path);
+  writer.write_raw(request.acl.encoded);
+  writer.write_int(request.version);
+}
+
 Result<PathTypeRequest> read_path_type_request(JuteReader& reader) {
   PathTypeRequest request;
   PADDOCK_TRY(request.path, reader.read_ustring());
   PADDOCK_TRY(request.type, reader.read_int());
   return request;
+}
+
+void write(JuteWriter& writer, const PathTypeRequest& request) {
+  writer.write_ustring(request.path);
+  writer.write_int(request.type);
 }
 
 Result<AuthPacket> read_auth_packet(JuteReader& reader) {
@@ -176,30 +211,48 @@ Result<AuthPacket> read_auth_packet(JuteReader& reader) {
   return packet;
 }
 
-namespace {
-Result<std::vector<std::string_view>> read_paths(JuteReader& reader) {
-  PADDOCK_TRY(const std::int32_t count, reader.read_count(4));
-  if (count < 0) return Error{Code::kMalformed, "a list of watches is null"};
-  std::vector<std::string_view> paths;
-  paths.reserve(static_cast<std::size_t>(count));
-  for (std::int32_t i = 0; i < count; ++i) {
-    PADDOCK_TRY(paths.emplace_back(), reader.read_string());
-  }
-  return paths;
+void write(JuteWriter& writer, const AuthPacket& packet) {
+  writer.write_int(packet.type);
+  writer.write_ustring(packet.scheme);
+  writer.write_buffer(packet.auth);
 }
-}  // namespace
+
+Result<std::vector<std::string_view>> read_texts(JuteReader& reader) {
+  PADDOCK_TRY(const std::int32_t count, reader.read_count(4));
+  if (count < 0) return Error{Code::kMalformed, "a list of texts is null"};
+  std::vector<std::string_view> texts;
+  texts.reserve(static_cast<std::size_t>(count));
+  for (std::int32_t i = 0; i < count; ++i) {
+    PADDOCK_TRY(texts.emplace_back(), reader.read_string());
+  }
+  return texts;
+}
 
 Result<SetWatchesRequest> read_set_watches_request(JuteReader& reader, bool with_persistent) {
   SetWatchesRequest request;
   PADDOCK_TRY(request.relative_zxid.value, reader.read_long());
-  PADDOCK_TRY(request.data, read_paths(reader));
-  PADDOCK_TRY(request.exist, read_paths(reader));
-  PADDOCK_TRY(request.child, read_paths(reader));
+  PADDOCK_TRY(request.data, read_texts(reader));
+  PADDOCK_TRY(request.exist, read_texts(reader));
+  PADDOCK_TRY(request.child, read_texts(reader));
   if (with_persistent) {
-    PADDOCK_TRY(request.persistent, read_paths(reader));
-    PADDOCK_TRY(request.persistent_recursive, read_paths(reader));
+    PADDOCK_TRY(request.persistent, read_texts(reader));
+    PADDOCK_TRY(request.persistent_recursive, read_texts(reader));
   }
   return request;
+}
+
+void write(JuteWriter& writer, const SetWatchesRequest& request, bool with_persistent) {
+  const auto write_texts = [&writer](const std::vector<std::string_view>& texts) {
+    writer.write_int(static_cast<std::int32_t>(texts.size()));
+    for (const std::string_view text : texts) writer.write_string(text);
+  };
+  writer.write_long(request.relative_zxid.value);
+  write_texts(request.data);
+  write_texts(request.exist);
+  write_texts(request.child);
+  if (!with_persistent) return;
+  write_texts(request.persistent);
+  write_texts(request.persistent_recursive);
 }
 
 Result<ReconfigRequest> read_reconfig_request(JuteReader& reader) {
@@ -209,6 +262,13 @@ Result<ReconfigRequest> read_reconfig_request(JuteReader& reader) {
   PADDOCK_TRY(request.new_members, reader.read_ustring());
   PADDOCK_TRY(request.config_id, reader.read_long());
   return request;
+}
+
+void write(JuteWriter& writer, const ReconfigRequest& request) {
+  writer.write_ustring(request.joining_servers);
+  writer.write_ustring(request.leaving_servers);
+  writer.write_ustring(request.new_members);
+  writer.write_long(request.config_id);
 }
 
 Result<MultiHeader> read_multi_header(JuteReader& reader) {

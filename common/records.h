@@ -84,18 +84,21 @@ struct CreateRequest {
   std::int64_t ttl_ms = -1;  // createTTL only
 };
 Result<CreateRequest> read_create_request(JuteReader& reader, bool with_ttl);
+void write(JuteWriter& writer, const CreateRequest& request, bool with_ttl);
 
 struct PathVersionRequest {  // delete, check
   NullableText path;
   std::int32_t version = 0;
 };
 Result<PathVersionRequest> read_path_version_request(JuteReader& reader);
+void write(JuteWriter& writer, const PathVersionRequest& request);
 
 struct PathWatchRequest {  // exists, getData, getChildren, getChildren2
   NullableText path;
   bool watch = false;
 };
 Result<PathWatchRequest> read_path_watch_request(JuteReader& reader);
+void write(JuteWriter& writer, const PathWatchRequest& request);
 
 struct SetDataRequest {
   NullableText path;
@@ -103,6 +106,7 @@ struct SetDataRequest {
   std::int32_t version = 0;
 };
 Result<SetDataRequest> read_set_data_request(JuteReader& reader);
+void write(JuteWriter& writer, const SetDataRequest& request);
 
 struct SetAclRequest {
   NullableText path;
@@ -110,12 +114,14 @@ struct SetAclRequest {
   std::int32_t version = 0;
 };
 Result<SetAclRequest> read_set_acl_request(JuteReader& reader);
+void write(JuteWriter& writer, const SetAclRequest& request);
 
 struct PathTypeRequest {  // checkWatches, removeWatches (type); addWatch (mode)
   NullableText path;
   std::int32_t type = 0;
 };
 Result<PathTypeRequest> read_path_type_request(JuteReader& reader);
+void write(JuteWriter& writer, const PathTypeRequest& request);
 
 struct AuthPacket {
   std::int32_t type = 0;
@@ -123,6 +129,7 @@ struct AuthPacket {
   NullableBytes auth;
 };
 Result<AuthPacket> read_auth_packet(JuteReader& reader);
+void write(JuteWriter& writer, const AuthPacket& packet);
 
 struct SetWatchesRequest {
   Zxid relative_zxid;
@@ -131,12 +138,14 @@ struct SetWatchesRequest {
 };
 // A null vector is Code::kMalformed, as ZooKeeper has it.
 Result<SetWatchesRequest> read_set_watches_request(JuteReader& reader, bool with_persistent);
+void write(JuteWriter& writer, const SetWatchesRequest& request, bool with_persistent);
 
 struct ReconfigRequest {
   NullableText joining_servers, leaving_servers, new_members;
   std::int64_t config_id = -1;
 };
 Result<ReconfigRequest> read_reconfig_request(JuteReader& reader);
+void write(JuteWriter& writer, const ReconfigRequest& request);
 
 struct MultiHeader {
   OpCode op{};
@@ -145,6 +154,9 @@ struct MultiHeader {
 };
 Result<MultiHeader> read_multi_header(JuteReader& reader);
 void write(JuteWriter& writer, const MultiHeader& header);
+
+// A vector of texts, as in setWatches, and of getChildren. Null is Code::kMalformed.
+Result<std::vector<std::string_view>> read_texts(JuteReader& reader);
 
 // Source: ZooKeeper 3.9, Watcher.Event.EventType.
 enum class EventType : std::int32_t {
