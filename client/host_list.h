@@ -30,6 +30,10 @@ class HostList {
   const HostPort& next();
   // next() will give this one, if it is of the list.
   void prefer(const HostPort& server);
+  // The one that comes `ahead` places behind that; changes nothing.
+  const HostPort& peek(std::size_t ahead) const {
+    return servers_[(at_ + ahead) % servers_.size()];
+  }
   std::size_t size() const { return servers_.size(); }
 
  private:

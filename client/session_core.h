@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/host_list.h"
+#include "client/requests.h"
 #include "client/watch_registry.h"
 #include "common/address.h"
 #include "common/bytes.h"
@@ -61,7 +62,8 @@ struct Request {
   // requests.h encodes them: the last byte (the last four) may be changed before it is sent, where
   // the server has a watch already that does it.
   Bytes body;
-  // A read: it is asked again where its answer was lost, and is never MaybeApplied.
+  // A read: it is asked again where its answer was lost, and is never MaybeApplied. (Asked again
+  // too, though it is not harmless: auth, removeWatches.)
   bool harmless = false;
   Millis deadline = kNever;
   std::variant<std::monostate, WatchRegistration, WatchRemoval> watch;
@@ -235,7 +237,8 @@ class SessionCore {
   // Appends to `actions` what is to be done. `now` is monotonic; it may leap. Cannot fail.
   void step(Event&& event, Millis now, Actions& actions);
 
-  // When to send a Tick if nothing else happens; kNever: not at all.
+  // When to send a Tick if nothing else happens; kNever: not at all. Ask after each step() and each
+  // take_output().
   Millis next_deadline() const;
 
   // Appends to `out` what is to be written to the connection of attempt(): whole frames until at
@@ -259,21 +262,26 @@ class SessionCore {
   std::string describe(Millis now) const;
 
  private:
-  // What the latest attempt is at.
+  // What the latest attempt is at. Waiting: for the time to begin the next one.
   enum class Phase { kIdle, kWaiting, kResolving, kConnecting, kHandshake, kUp, kEnded };
+  static std::string_view name_of(Phase phase);
 
-  // A request that was submitted and has not left the queue. One that has ended without its answer
-  // has no operation any more; it waits for the answer that the server will send all the same.
+  // A request that has not left the queue.
   struct Pending {
     Request request;
     std::int32_t xid = 0;      // 0: not sent
-    bool ended = false;        // completed already
-    bool answered = false;     // by itself, or out of turn: waits for those before it
-    error_code answer{};       // if answered
-    bool is_internal = false;  // the core's own: nobody waits for it
+    bool ended = false;        // completed; waits for the answer that will come all the same
+    bool answered = false;     // out of turn, or not to be sent: waits for those before it
+    bool is_internal = false;  // the core's own, which is completed to nobody
   };
 
-  // Events.
+  // How a request ends without its answer.
+  struct Ending {
+    NotSent not_sent;
+    MaybeApplied maybe_applied;
+  };
+  static Ending ending(State state);
+
   void on(Start&& event, Actions& actions);
   void on(Submit&& event, Actions& actions);
   void on(Cancel&& event, Actions& actions);
@@ -288,18 +296,35 @@ class SessionCore {
   void on(Close&& event, Actions& actions);
   void on(Tick&& event, Actions& actions);
 
-  // Finding a server.
-  void next_server(Actions& actions);
+  // Finding a server, and losing it.
   void begin_attempt(Actions& actions);
   void try_address(Actions& actions);
-  void attempt_failed(std::string reason, Actions& actions);
-  void connection_lost(std::string reason, Actions& actions);
+  void attempt_failed(const std::string& reason, Actions& actions);
+  void attempt_is_overdue(Actions& actions);
   void wait_before_next(Millis delay);
+  void lost(const std::string& reason, Actions& actions);
+  void leave(const std::string& reason, Actions& actions);
+  // The server has broken the protocol. `answer_error`: what ends the request whose answer it is
+  // that cannot be read; nothing: it is none's. Returns false.
+  bool broken(const std::string& reason, std::optional<NotSent> answer_error, Actions& actions);
   Millis attempt_timeout() const;
   Millis backoff();
   std::uint64_t draw(std::uint64_t below);
+  Millis silence_max() const;
+  Millis ping_interval() const;
+  void keep_alive(Actions& actions);
+  void seek_better(Actions& actions);
 
-  // Frames.
+  // The session.
+  bool is_up() const { return phase_ == Phase::kUp; }
+  void set_state(State state, std::string reason, Actions& actions);
+  void end_session(State state, std::string reason, Actions& actions);
+  error_code close_error(State state) const;
+  void restore_watches(Actions& actions);
+  void append_control(std::int32_t xid, OpCode op, ByteView body);
+
+  // Frames. Each returns whether the connection goes on.
+  bool check_length(std::uint32_t length, Actions& actions);
   bool take_frames(ByteView bytes, Actions& actions);
   bool on_frame(ByteView frame, Actions& actions);
   bool on_handshake(ByteView frame, Actions& actions);
@@ -307,42 +332,22 @@ class SessionCore {
   bool on_auth_reply(const ReplyHeader& header, Actions& actions);
   bool on_set_watches_reply(const ReplyHeader& header, Actions& actions);
   bool on_reply(const ReplyHeader& header, ByteView record, Actions& actions);
-  // Ends the connection as the server has broken the protocol. False.
-  bool broken(std::string reason, Actions& actions, NotSent read_error = NotSent::malformed_reply);
 
   // Requests.
-  void append_frame(Pending& pending, Bytes& out);
-  void prepare_watch(Pending& pending);
-  void settle_watch(Pending& pending, ErrorCode code, Actions& actions);
-  bool is_answered_here(const Pending& pending) const;
+  void send_next(Bytes& out);
+  bool prepare_watch(Pending& pending);
+  ErrorCode settle_watch(Pending& pending, ErrorCode code, Actions& actions);
+  void submit_removal(const std::string& path);
   void complete(Pending& pending, error_code error, ByteView reply, Zxid zxid, Actions& actions);
-  void end_unanswered(Pending& pending, bool sent, NotSent not_sent, MaybeApplied maybe,
-                      Actions& actions);
+  void end_unanswered(Pending& pending, Ending ending, Actions& actions);
   void pop_answered(Actions& actions);
-  void drop_ended_in_front();
-  void requeue_after_loss(MaybeApplied maybe, Actions& actions);
-  void end_all(NotSent not_sent, MaybeApplied maybe, Actions& actions);
+  void requeue_after_loss(Actions& actions);
+  void end_all(Ending ending, Actions& actions);
   void end_overdue(Actions& actions);
-  void note_deadline(Millis deadline);
-  void submit_internal(OpCode op, Bytes body, WatchRemoval removal);
-  std::deque<Pending>::iterator find(RequestId id);
-
-  // The session.
-  void set_state(State state, std::string reason, Actions& actions);
-  void end_session(State state, NotSent not_sent, MaybeApplied maybe, std::string reason,
-                   Actions& actions);
-  void restore_watches(Actions& actions);
-  void send_set_watches(const WatchLists& lists);
-  void rearm(const std::string& path);
-  void send_auth(ByteView body);
-  void ping_if_due();
-  bool is_up() const { return phase_ == Phase::kUp; }
-  Millis silence_max() const { return Millis{timeout_.value * 2 / 3}; }
-  Millis ping_interval() const { return Millis{timeout_.value / 3}; }
-  void finish_close(error_code error, Actions& actions);
-  bool close_is_due() const;
+  void forget_ended_unsent();
 
   const SessionSettings settings_;
+  const Chroot chroot_;
   std::uint64_t random_;
   Millis now_{0};
 
@@ -351,8 +356,8 @@ class SessionCore {
   AttemptId attempt_ = 0;
   HostPort server_;                     // that the attempt is for
   std::vector<std::string> addresses_;  // of it that are still to be tried
-  Millis attempt_deadline_ = kNever;    // or the end of the wait before the next attempt
-  std::uint32_t failures_ = 0;          // attempts since a server last answered anything
+  Millis attempt_deadline_ = kNever;
+  std::uint32_t failures_ = 0;  // attempts since a server has last answered a request
   std::string last_failure_;
 
   State state_ = State::kDisconnected;
@@ -361,33 +366,35 @@ class SessionCore {
   std::string password_;
   Millis timeout_;
   Zxid last_zxid_;
-  bool seen_read_write_ = false;  // a session of read-only servers alone is theirs, and not kept
+  bool seen_read_write_ = false;  // a session that only one read-only server knows is not kept
 
   Millis last_sent_{0}, last_received_{0};
-  Bytes partial_;    // a frame that has begun, its length included
-  Bytes straddled_;  // the frame that this step has completed: actions point into it
-  Bytes control_;    // handshake, auth, setWatches, ping: before any request
+  Bytes partial_;    // a frame that has begun, with its length
+  Bytes straddled_;  // the last one that came in several pieces: actions point into it
+  Bytes control_;    // handshake, auth, setWatches, ping: sent before any request
 
-  std::vector<Bytes> auths_;            // bodies of the auth packets that are in force
-  std::size_t auth_replies_due_ = 0;    // of auths_, sent at the start of this connection
-  std::size_t set_watches_due_ = 0;     // setWatches sent and not answered
-  bool restoring_lasting_ = false;      // the connection's setWatches2 is not answered yet
-  std::uint32_t restores_cut_off_ = 0;  // times that the connection ended during it
+  std::vector<Bytes> auths_;          // the auth packets that are in force
+  std::size_t auth_replies_due_ = 0;  // to those of auths_ that this connection began with
+  std::size_t set_watches_due_ = 0;
   WatchRegistry watches_;
 
-  // First those sent, in the order of their xids, then those that are not. Ids rise.
+  // First those that were sent, in that order, then those that were not. Ids rise.
   std::deque<Pending> queue_;
   std::size_t sent_ = 0;
-  std::size_t live_ = 0;  // of queue_, not ended
+  std::size_t live_ = 0;          // that have not ended, without our own
+  std::size_t ended_unsent_ = 0;  // about
+  RequestId last_id_ = 0;
   std::int32_t last_xid_ = 0;
-  Millis earliest_deadline_ = kNever;  // none of queue_ is before it
+  Millis earliest_deadline_ = kNever;  // none in the queue has an earlier one
 
   std::uint64_t probe_ = 0;
+  HostPort probed_;
   bool probing_ = false;
   Millis next_probe_ = kNever;
   Millis probe_interval_{0};
 
-  bool closing_ = false;
+  bool closing_ = false, close_at_once_ = false;
+  bool close_sent_ = false, close_confirmed_ = false;
   Millis close_deadline_ = kNever;
   std::vector<OperationPtr> close_operations_;
 };

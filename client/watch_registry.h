@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,81 +21,107 @@ struct WatcherBase {
 };
 using WatcherPtr = std::shared_ptr<WatcherBase>;
 
-// What a watch is set on. Exist: a node that is not there.
+// What a watch is set on. Exist: a node that is not there. The last two are lasting: they are told
+// again and again.
 enum class WatchSlot { kData, kExist, kChild, kPersistent, kPersistentRecursive };
+constexpr bool is_lasting(WatchSlot slot) {
+  return slot == WatchSlot::kPersistent || slot == WatchSlot::kPersistentRecursive;
+}
 
 // The paths of a setWatches, or of a setWatches2 where there are lasting ones.
 struct WatchLists {
   std::vector<std::string> data, exist, child, persistent, recursive;
-  bool empty() const { return data.empty() && exist.empty() && child.empty() && !has_lasting(); }
   bool has_lasting() const { return !persistent.empty() || !recursive.empty(); }
 };
+// Its record. `relative`: what happened later is told.
 Bytes encode_set_watches(Zxid relative, const WatchLists& lists);
 
-// The watches of a session: those of the user, and what the server must have for them. All paths
-// are the server's, with the chroot.
+// The watches of a session: the user's, and what the server has for them. All paths are the
+// server's, with the chroot.
 //
 // A server has at most one lasting watch of a path for us, however many of the user's there are:
-// recursive as soon as one of them is, and never less until the last has gone. (Servers before 3.9
-// have one mode for a path: setting another one replaces it.) A persistent watch beside a recursive
-// one is told of changes of the children by the creations and deletions among them. One-shot
-// watches of a path with a lasting watch are not set on the server: its events serve them.
+// recursive as soon as one of them is, and no less until nothing of the path is left. (Servers
+// before 3.9 have one mode for a path: setting another one replaces it.) So a persistent watch
+// beside a recursive one is told of changes of the children by the creations and deletions among
+// them. And one-shot watches of a path that has a lasting one are not set on the server: the events
+// of the lasting one serve them, and it stays there until they are gone, too.
+// Source: ZooKeeper 3.8, ZooKeeper.java (ZKWatchManager); client-protocol.md section 11.
 class WatchRegistry {
  public:
-  void add(WatchSlot slot, const std::string& path, WatcherPtr watcher);
+  // What a request is to ask for. A request that leaves a watch is begun when it is sent, and ends
+  // with its reply; what was begun and lost with a connection is undone by forget_server().
+  struct Asking {
+    bool served = false;    // one-shot: the server need not set anything
+    std::int32_t mode = 0;  // lasting: of addWatch
+  };
+  Asking begin(WatchSlot slot, const std::string& path);
+  void end(const std::string& path);
 
-  // Whether the server's lasting watch of the path serves a one-shot watch in this slot.
-  bool is_served(WatchSlot slot, const std::string& path) const;
-  // A lasting watch of this mode is being set: the mode to ask for. From here on it is taken to be
-  // on the server.
-  WatchMode set_on_server(WatchMode mode, const std::string& path);
-  // removeWatches is being sent: nothing of the path is on the server any more.
-  void unset_on_server(const std::string& path);
-  // The connection is gone, and what the server had with it: it is to have what lists() restores.
-  void forget_server();
+  // The watch is on the server.
+  void add(WatchSlot slot, const std::string& path, WatcherPtr watcher);
 
   // Who is to be told, and of what. One-shot watches are taken away.
   struct Telling {
     EventType type{};
-    std::vector<WatcherPtr> watchers;
     std::string path;
+    std::vector<WatcherPtr> watchers;
   };
   std::vector<Telling> take(EventType type, std::string_view path);
 
-  // Takes away one lasting watcher. True: none is left on the path, and the server is to be told.
-  bool drop(const std::string& path, const WatcherPtr& watcher);
-  // What a removeWatches of this kind takes away.
-  std::vector<WatcherPtr> remove(WatchKind kind, const std::string& path);
-  // Whether a lasting watch of the path would outlive remove().
-  bool keeps_lasting(WatchKind kind, const std::string& path) const;
+  // Takes away one lasting watcher.
+  void drop(const std::string& path, const WatcherPtr& watcher);
 
-  // What is to be set on a new connection, in pieces of about `bytes_max` of paths.
+  // How a removeWatches of the user is to be done, at the time when it could be sent.
+  enum class Removal {
+    kHere,      // the server's watch still serves others, or it has none: it is not asked
+    kAsAsked,   // one-shot watches only
+    kWholePath  // by the kind kAny: a lasting watch goes, and nothing else is left
+  };
+  Removal removal(WatchKind kind, const std::string& path) const;
+  // Takes the watchers of this kind away.
+  std::vector<WatcherPtr> remove(WatchKind kind, const std::string& path);
+
+  // Paths whose lasting watch on the server serves nobody any more, each told once. They are to be
+  // removed from it by the kind kAny, if is_idle() still when that is sent.
+  std::vector<std::string> take_idle();
+  bool is_idle(const std::string& path) const;
+  // A removeWatches of the whole path is being sent.
+  void unset_on_server(const std::string& path);
+
+  // The connection is gone, and what the server had with it. From here on the server is taken to
+  // have what lists() restores, in pieces of about `bytes_max` of paths.
+  void forget_server();
   std::vector<WatchLists> lists(std::size_t bytes_max) const;
-  // What is to be set again on one path behind a removeWatches.
-  WatchLists lists_of(const std::string& path) const;
 
   std::vector<WatcherPtr> lasting() const;
-  // Takes away the lasting ones, or all with their paths.
+  // Takes the lasting ones away.
   std::vector<WatcherPtr> take_lasting();
+  // Takes all away, by their paths. The type is kNone.
   std::vector<Telling> take_all();
-  bool empty() const { return nodes_.empty(); }
+  std::size_t paths() const { return nodes_.size(); }
 
  private:
   enum class OnServer { kNone, kPersistent, kRecursive };
   struct Node {
     std::vector<WatcherPtr> data, exist, child, persistent, recursive;
-    OnServer on_server = OnServer::kNone;
-    bool is_unused() const {
-      return data.empty() && exist.empty() && child.empty() && !has_lasting();
-    }
+    OnServer on_server = OnServer::kNone;  // its lasting watch
+    std::size_t begun = 0;
     bool has_lasting() const { return !persistent.empty() || !recursive.empty(); }
+    bool is_unused() const {
+      return begun == 0 && data.empty() && exist.empty() && child.empty() && !has_lasting();
+    }
   };
-  std::vector<WatcherPtr>& slot_of(Node& node, WatchSlot slot);
-  void erase_if_unused(const std::string& path);
-  static void add_to(WatchLists& lists, const std::string& path, const Node& node);
+  using Nodes = std::map<std::string, Node, std::less<>>;
 
-  // Ordered: what is sent to a server has an order that a seed can repeat.
-  std::map<std::string, Node, std::less<>> nodes_;
+  static std::vector<WatcherPtr>& slot_of(Node& node, WatchSlot slot);
+  static void add_to(WatchLists& lists, const std::string& path, const Node& node);
+  void tell_of_child(EventType type, std::string_view path, std::vector<Telling>& tellings);
+  // Behind every change that may leave a node without use.
+  void tidy(Nodes::iterator node);
+
+  // Ordered, so that what is sent to a server has an order that a seed can repeat.
+  Nodes nodes_;
+  std::set<std::string> idle_;
 };
 
 }  // namespace paddock::client

@@ -20,6 +20,7 @@ std::string part_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == path.npos) return "";
   std::string folder = path.substr(0, slash);
+  if (folder == "paddock" || folder.starts_with("paddock/")) return "client";  // its public headers
   for (const char* deep : {"client", "tools", "tests"}) {
     if (folder == deep || folder.starts_with(std::string(deep) + "/")) return deep;
   }
@@ -144,6 +145,21 @@ TEST(Layout, KeepsThePartsThatDecideAwayFromTheWorld) {
   }
 }
 
+// The client library's decisions, beside its sockets and threads.
+TEST(Layout, KeepsTheClientsDecisionsAwayFromTheWorld) {
+  const std::set<std::string> pure = {"session_core", "session_requests", "watch_registry",
+                                      "host_list",    "requests",         "replies"};
+  std::set<std::string> seen;
+  for (const Include& include : all_includes()) {
+    const std::filesystem::path file(include.file);
+    if (file.parent_path() != "client" || !pure.contains(file.stem())) continue;
+    seen.insert(file.stem());
+    EXPECT_FALSE(touches_the_world(include.target) || is_of_network(include.target))
+        << place(include);
+  }
+  EXPECT_EQ(seen, pure) << "a file has gone, or has another name";
+}
+
 TEST(Layout, GuardsEveryHeaderOnce) {
   for (const char* folder : {"common", "zab", "server", "client", "tools", "tests"}) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(kRoot / folder)) {
@@ -161,6 +177,8 @@ TEST(Layout, WouldNoticeABrokenRule) {
   EXPECT_NE(against_an_arrow({"common/a.cc", 1, "server/tree/znode.h"}), "");
   EXPECT_NE(against_an_arrow({"zab/a.cc", 1, "server/core/core.h"}), "");
   EXPECT_NE(against_an_arrow({"client/a.cc", 1, "server/options.h"}), "");
+  EXPECT_NE(against_an_arrow({"server/net/a.cc", 1, "paddock/client.h"}), "");
+  EXPECT_EQ(against_an_arrow({"tools/a.cc", 1, "paddock/client.h"}), "");
   EXPECT_NE(against_an_arrow({"server/tree/a.cc", 1, "server/request/read.h"}), "");
   EXPECT_NE(against_an_arrow({"server/new_part/a.cc", 1, "common/bytes.h"}), "");
   EXPECT_EQ(against_an_arrow({"server/core/a.cc", 1, "zab/replica.h"}), "");

@@ -32,8 +32,8 @@ class Engine;
 // copied or sent before the call returns, unless they are said to be kept.
 //
 // Order: operations reach the server in the order of the calls, and complete in that order; a watch
-// event comes before the completion of any read that would show the change. (An operation whose
-// time is up, or that is cancelled, completes at once.)
+// event comes before the completion of any read that would show the change. (An operation that ends
+// without an answer completes at once.)
 //
 // Connections: while no server is connected operations wait. A read whose answer was lost is asked
 // again; a write is not, and ends as MaybeApplied::connection_loss. Watches are restored.
