@@ -1,5 +1,7 @@
 #include "client/host_list.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -13,6 +15,12 @@ namespace {
 
 Error invalid(std::string_view text, std::string_view why) {
   return {NotSent::invalid_argument, concat("servers \"", text, "\": ", why)};
+}
+
+// Of a host with colons: an IPv6 address, perhaps with a zone ("fe80::1%eth0").
+bool is_ipv6(const std::string& host) {
+  in6_addr address{};
+  return inet_pton(AF_INET6, host.substr(0, host.find('%')).c_str(), &address) == 1;
 }
 
 std::string_view trim(std::string_view text) {
@@ -45,6 +53,9 @@ Result<ServerList> parse_servers(std::string_view text) {
     auto server = parse_host_port(one, kDefaultPort);
     if (!server) return invalid(text, server.error().message);
     if (server->host.empty()) return invalid(text, concat("\"", one, "\" has no host"));
+    if (server->host.find(':') != std::string::npos && !is_ipv6(server->host)) {
+      return invalid(text, concat("\"", one, "\" is neither host:port nor an IPv6 address"));
+    }
     if (server->port == 0) return invalid(text, concat("\"", one, "\": port 0 is no port"));
     if (std::find(list.servers.begin(), list.servers.end(), *server) == list.servers.end()) {
       list.servers.push_back(*std::move(server));

@@ -91,7 +91,8 @@ struct Submit {
 struct Cancel {
   RequestId id = 0;
 };
-// A persistent watch whose last user has gone: the server is told to send nothing more.
+// A watcher that is not to be told any more. Where the server's lasting watch has served it alone,
+// the server is told to send nothing more.
 struct DropWatch {
   std::string path;  // the server's
   WatcherPtr watcher;

@@ -131,8 +131,10 @@ std::vector<WatchRegistry::Telling> WatchRegistry::take(EventType type, std::str
 void WatchRegistry::drop(const std::string& path, const WatcherPtr& watcher) {
   const auto node = nodes_.find(path);
   if (node == nodes_.end()) return;
-  std::erase(node->second.persistent, watcher);
-  std::erase(node->second.recursive, watcher);
+  Node& at = node->second;
+  for (auto* slot : {&at.data, &at.exist, &at.child, &at.persistent, &at.recursive}) {
+    std::erase(*slot, watcher);
+  }
   tidy(node);
 }
 

@@ -68,7 +68,7 @@ class WatchRegistry {
   };
   std::vector<Telling> take(EventType type, std::string_view path);
 
-  // Takes away one lasting watcher.
+  // Takes one watcher away.
   void drop(const std::string& path, const WatcherPtr& watcher);
 
   // How a removeWatches of the user is to be done, at the time when it could be sent.
