@@ -55,7 +55,7 @@ SessionCore::~SessionCore() = default;
 
 void SessionCore::step(Event&& event, Millis now, Actions& actions) {
   now_ = std::max(now, now_);
-  std::visit([&](auto&& one) { on(std::move(one), actions); }, std::move(event));
+  std::visit([&](auto& one) { on(std::move(one), actions); }, event);
   if (!is_up()) return;
   for (const std::string& path : watches_.take_idle()) submit_removal(path);
 }
@@ -68,7 +68,7 @@ std::string SessionCore::server() const {
   return is_up() ? to_string(server_) : "";
 }
 
-std::string_view SessionCore::name_of(Phase phase) {
+std::string_view SessionCore::phase_name(Phase phase) {
   switch (phase) {
     case Phase::kIdle:
       return "idle";
@@ -398,7 +398,7 @@ void SessionCore::on(Tick&&, Actions& actions) {
 
 void SessionCore::attempt_is_overdue(Actions& actions) {
   if (phase_ == Phase::kWaiting) return begin_attempt(actions);
-  leave(concat("nothing came of ", name_of(phase_), " in ", attempt_timeout().value, " ms"),
+  leave(concat("nothing came of ", phase_name(phase_), " in ", attempt_timeout().value, " ms"),
         actions);
 }
 
@@ -442,7 +442,7 @@ std::string SessionCore::describe(Millis now) const {
     text += concat(" server=", to_string(server_), " silent=", (now - last_received_).value, "ms");
   } else if (phase_ != Phase::kEnded) {
     const Millis away = now - disconnected_since_;
-    text += concat(" ", name_of(phase_), " ", to_string(server_), " away=", away.value, "ms");
+    text += concat(" ", phase_name(phase_), " ", to_string(server_), " away=", away.value, "ms");
     if (session_.value != 0 && away >= timeout_) text += " (longer than the session lasts)";
   }
   text += concat(" pending=", live_, " sent=", sent_, " watches=", watches_.paths());

@@ -265,15 +265,16 @@ class SessionCore {
  private:
   // What the latest attempt is at. Waiting: for the time to begin the next one.
   enum class Phase { kIdle, kWaiting, kResolving, kConnecting, kHandshake, kUp, kEnded };
-  static std::string_view name_of(Phase phase);
+  static std::string_view phase_name(Phase phase);
 
   // A request that has not left the queue.
   struct Pending {
     Request request;
-    std::int32_t xid = 0;      // 0: not sent
-    bool ended = false;        // completed; waits for the answer that will come all the same
-    bool answered = false;     // out of turn, or not to be sent: waits for those before it
-    bool is_internal = false;  // the core's own, which is completed to nobody
+    std::int32_t xid = 0;         // 0: not sent
+    bool ended = false;           // completed; waits for the answer that will come all the same
+    bool answered = false;        // out of turn, or not to be sent: waits for those before it
+    bool is_internal = false;     // the core's own, which is completed to nobody
+    std::int32_t watch_mode = 0;  // that an addWatch was sent with
   };
 
   // How a request ends without its answer.

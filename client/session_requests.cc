@@ -137,6 +137,7 @@ bool SessionCore::prepare_watch(Pending& pending) {
     const WatchRegistry::Asking asking = watches_.begin(left->slot, left->path);
     if (is_lasting(left->slot)) {
       patch_last_int(request.body, asking.mode);
+      pending.watch_mode = asking.mode;
     } else {
       PADDOCK_CHECK(!request.body.empty());
       request.body.back() = asking.served ? 0 : 1;
@@ -247,7 +248,9 @@ bool SessionCore::on_frame(ByteView frame, Actions& actions) {
 bool SessionCore::on_notification(const ReplyHeader& header, ByteView record, Actions& actions) {
   JuteReader reader(record);
   const auto event = read_watcher_event(reader);
-  if (!event) return broken("a watch event that does not parse", std::nullopt, actions);
+  if (!event || !event->path.starts_with('/')) {
+    return broken("a watch event that does not parse", std::nullopt, actions);
+  }
   const EventType type{static_cast<EventType>(event->type)};
   if (type < EventType::kNodeCreated || type > EventType::kNodeChildrenChanged) return true;
   for (WatchRegistry::Telling& telling : watches_.take(type, event->path)) {
@@ -270,6 +273,9 @@ bool SessionCore::on_auth_reply(const ReplyHeader& header, Actions& actions) {
     if (asked == end) return broken("an answer to no credentials", std::nullopt, actions);
   }
   if (!ok) {
+    for (auto earlier = queue_.begin(); asked != end && earlier != asked; ++earlier) {
+      if (earlier->answered) end_unanswered(*earlier, ending(State::kAuthFailed), actions);
+    }
     if (asked != end && !asked->ended) complete(*asked, refused(header.error), {}, {}, actions);
     end_session(State::kAuthFailed,
                 concat(to_string(server_), " has refused the credentials: ", name_of(header.error)),
@@ -333,10 +339,14 @@ ErrorCode SessionCore::settle_watch(Pending& pending, ErrorCode code, Actions& a
       const bool is_there = left->slot == WatchSlot::kExist && !missing;
       watches_.add(is_there ? WatchSlot::kData : left->slot, left->path, std::move(left->watcher));
     }
+    if (is_lasting(left->slot) && code == ErrorCode::kOk) {
+      watches_.confirm(left->path, pending.watch_mode);
+    }
     watches_.end(left->path);
     return code;
   }
   const auto* removal = std::get_if<WatchRemoval>(&pending.request.watch);
+  if (removal && pending.xid != 0) watches_.confirm_unset(removal->path);
   if (!removal || pending.is_internal) return code;
   if (code != ErrorCode::kOk && code != ErrorCode::kNoWatcher) return code;
   std::vector<WatcherPtr> removed = watches_.remove(removal->kind, removal->path);
@@ -366,7 +376,7 @@ void SessionCore::end_unanswered(Pending& pending, Ending ending, Actions& actio
     error = ending.maybe_applied;
   }
   complete(pending, error, {}, last_zxid_, actions);
-  Bytes().swap(pending.request.body);
+  if (pending.request.op != OpCode::kAuth) Bytes().swap(pending.request.body);  // see its reply
   if (auto* left = std::get_if<WatchRegistration>(&pending.request.watch)) left->watcher.reset();
   if (!sent) ++ended_unsent_;
 }

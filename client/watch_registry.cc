@@ -55,10 +55,7 @@ std::vector<WatcherPtr>& WatchRegistry::slot_of(Node& node, WatchSlot slot) {
 WatchRegistry::Asking WatchRegistry::begin(WatchSlot slot, const std::string& path) {
   Node& node = nodes_[path];
   ++node.begun;
-  if (!is_lasting(slot)) {
-    const bool told_of_children = node.on_server == OnServer::kPersistent;
-    return {slot == WatchSlot::kChild ? told_of_children : node.on_server != OnServer::kNone, 0};
-  }
+  if (!is_lasting(slot)) return {node.on_server != OnServer::kNone, 0};
   if (slot == WatchSlot::kPersistentRecursive) node.on_server = OnServer::kRecursive;
   if (node.on_server == OnServer::kNone) node.on_server = OnServer::kPersistent;
   const bool recursive = node.on_server == OnServer::kRecursive;
@@ -74,6 +71,13 @@ void WatchRegistry::end(const std::string& path) {
   tidy(node);
 }
 
+void WatchRegistry::confirm(const std::string& path, std::int32_t mode) {
+  const auto node = nodes_.find(path);
+  if (node == nodes_.end()) return;
+  const bool recursive = WatchMode{mode} == WatchMode::kPersistentRecursive;
+  node->second.answered = recursive ? OnServer::kRecursive : OnServer::kPersistent;
+}
+
 void WatchRegistry::add(WatchSlot slot, const std::string& path, WatcherPtr watcher) {
   slot_of(nodes_[path], slot).push_back(std::move(watcher));
 }
@@ -87,7 +91,7 @@ void WatchRegistry::tidy(Nodes::iterator node) {
   }
 }
 
-// The recursive watches above, and what a persistent watch of the parent is told in their place.
+// The recursive watches above, and what those of the parent are told that are served by one.
 void WatchRegistry::tell_of_child(EventType type, std::string_view path,
                                   std::vector<Telling>& tellings) {
   for (std::string_view above = path; above.size() > 1;) {
@@ -99,9 +103,12 @@ void WatchRegistry::tell_of_child(EventType type, std::string_view path,
   if (type == EventType::kNodeDataChanged || path.size() <= 1) return;
   const std::string_view parent = parent_of(path);
   const auto node = nodes_.find(parent.empty() ? std::string_view("/") : parent);
-  if (node == nodes_.end() || node->second.on_server != OnServer::kRecursive) return;
-  if (node->second.persistent.empty()) return;
-  tellings.push_back({EventType::kNodeChildrenChanged, node->first, node->second.persistent});
+  if (node == nodes_.end() || node->second.answered != OnServer::kRecursive) return;
+  Telling telling{EventType::kNodeChildrenChanged, node->first, {}};
+  move_to(telling.watchers, node->second.child);
+  copy_to(telling.watchers, node->second.persistent);
+  tidy(node);
+  if (!telling.watchers.empty()) tellings.push_back(std::move(telling));
 }
 
 std::vector<WatchRegistry::Telling> WatchRegistry::take(EventType type, std::string_view path) {
@@ -113,7 +120,7 @@ std::vector<WatchRegistry::Telling> WatchRegistry::take(EventType type, std::str
     Node& at = node->second;
     if (type == EventType::kNodeChildrenChanged) {
       move_to(told, at.child);
-      if (at.on_server != OnServer::kRecursive) copy_to(told, at.persistent);
+      if (at.answered != OnServer::kRecursive) copy_to(told, at.persistent);
     } else {
       move_to(told, at.data);
       move_to(told, at.exist);
@@ -192,6 +199,11 @@ void WatchRegistry::unset_on_server(const std::string& path) {
   tidy(node);
 }
 
+void WatchRegistry::confirm_unset(const std::string& path) {
+  const auto node = nodes_.find(path);
+  if (node != nodes_.end()) node->second.answered = OnServer::kNone;
+}
+
 void WatchRegistry::forget_server() {
   idle_.clear();
   for (auto node = nodes_.begin(); node != nodes_.end();) {
@@ -200,6 +212,7 @@ void WatchRegistry::forget_server() {
     at.on_server = !at.recursive.empty()    ? OnServer::kRecursive
                    : !at.persistent.empty() ? OnServer::kPersistent
                                             : OnServer::kNone;
+    at.answered = at.on_server;
     node = at.is_unused() ? nodes_.erase(node) : std::next(node);
   }
 }

@@ -41,10 +41,10 @@ Bytes encode_set_watches(Zxid relative, const WatchLists& lists);
 //
 // A server has at most one lasting watch of a path for us, however many of the user's there are:
 // recursive as soon as one of them is, and no less until nothing of the path is left. (Servers
-// before 3.9 have one mode for a path: setting another one replaces it.) So a persistent watch
-// beside a recursive one is told of changes of the children by the creations and deletions among
-// them. And one-shot watches of a path that has a lasting one are not set on the server: the events
-// of the lasting one serve them, and it stays there until they are gone, too.
+// before 3.9 have one mode for a path: setting another one replaces it.) One-shot watches of such a
+// path are not set on the server, either: the lasting one serves them, and stays there until they
+// are gone. A recursive one never tells of changes of the children, so whom it serves is told of
+// them by the creations and deletions among them.
 // Source: ZooKeeper 3.8, ZooKeeper.java (ZKWatchManager); client-protocol.md section 11.
 class WatchRegistry {
  public:
@@ -56,11 +56,13 @@ class WatchRegistry {
   };
   Asking begin(WatchSlot slot, const std::string& path);
   void end(const std::string& path);
+  // The server has answered that it has the lasting watch that begin() gave this mode to.
+  void confirm(const std::string& path, std::int32_t mode);
 
   // The watch is on the server.
   void add(WatchSlot slot, const std::string& path, WatcherPtr watcher);
 
-  // Who is to be told, and of what. One-shot watches are taken away.
+  // Who is to be told, and of what. One-shot watches are taken away. `path` begins with "/".
   struct Telling {
     EventType type{};
     std::string path;
@@ -85,8 +87,9 @@ class WatchRegistry {
   // removed from it by the kind kAny, if is_idle() still when that is sent.
   std::vector<std::string> take_idle();
   bool is_idle(const std::string& path) const;
-  // A removeWatches of the whole path is being sent.
+  // A removeWatches of the whole path is being sent; it is answered.
   void unset_on_server(const std::string& path);
+  void confirm_unset(const std::string& path);
 
   // The connection is gone, and what the server had with it. From here on the server is taken to
   // have what lists() restores, in pieces of about `bytes_max` of paths.
@@ -104,7 +107,8 @@ class WatchRegistry {
   enum class OnServer { kNone, kPersistent, kRecursive };
   struct Node {
     std::vector<WatcherPtr> data, exist, child, persistent, recursive;
-    OnServer on_server = OnServer::kNone;  // its lasting watch
+    OnServer on_server = OnServer::kNone;  // its lasting watch, once it has got what was sent
+    OnServer answered = OnServer::kNone;   // what it had when it sent the latest reply
     std::size_t begun = 0;
     bool has_lasting() const { return !persistent.empty() || !recursive.empty(); }
     bool is_unused() const {

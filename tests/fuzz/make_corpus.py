@@ -57,6 +57,8 @@ def add_client_seeds(corpus):
         if not request:
             if step["kind"] == "event":
                 corpus.add("record", b"\x06" + reply[20:])
+                if len(reply) < 256:  # see the commands of client_session_fuzz.cc
+                    corpus.add("client_session", b"\x0c" + bytes([0, len(reply)]) + reply)
             continue
         if step["kind"] == "connect":
             corpus.add("session", b"\7" + request)
@@ -66,6 +68,10 @@ def add_client_seeds(corpus):
             op = struct.unpack(">i", request[8:12])[0]
             corpus.add("record", b"\x02" + request[4:])
             corpus.add("record", b"\x03" + reply[4:])
+            if 20 <= len(reply) < 4096:
+                size = len(reply) - 20
+                corpus.add("client_session", b"\x0c\x04\x00"
+                           + bytes([1 + 16 * (size >> 8), size & 255]) + reply[20:])
             if op in RECORD_OF_OP:
                 corpus.add("record", bytes([RECORD_OF_OP[op]]) + request[12:])
             key = (name, step["case"], step["conn"])

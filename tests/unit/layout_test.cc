@@ -152,8 +152,8 @@ TEST(Layout, KeepsTheClientsDecisionsAwayFromTheWorld) {
   std::set<std::string> seen;
   for (const Include& include : all_includes()) {
     const std::filesystem::path file(include.file);
-    if (file.parent_path() != "client" || !pure.contains(file.stem())) continue;
-    seen.insert(file.stem());
+    if (file.parent_path() != "client" || !pure.contains(file.stem().string())) continue;
+    seen.insert(file.stem().string());
     EXPECT_FALSE(touches_the_world(include.target) || is_of_network(include.target))
         << place(include);
   }

@@ -26,7 +26,9 @@ void ModelEnsemble::cut(std::size_t index) {
 }
 
 ModelEnsemble::Connection ModelEnsemble::open(std::size_t server) {
-  links_[++last_link_].server = server;
+  Link& link = links_[++last_link_];
+  link.number = last_link_;
+  link.server = server;
   return last_link_;
 }
 
@@ -45,8 +47,8 @@ bool ModelEnsemble::is_closed(Connection connection) const {
 }
 
 std::int64_t ModelEnsemble::restored_at(Connection connection) const {
-  const auto link = links_.find(connection);
-  return link == links_.end() ? 0 : link->second.restored_at;
+  const auto found = restored_at_.find(connection);
+  return found == restored_at_.end() ? 0 : found->second;
 }
 
 std::size_t ModelEnsemble::watches_of(Connection connection) const {
@@ -222,7 +224,7 @@ void ModelEnsemble::set_watches(Link& link, const SetWatchesRequest& request) {
     if (!side_by_side_) set_mode(link.child, path, &Modes::recursive);
   }
   if (!request.persistent.empty() || !request.persistent_recursive.empty()) {
-    link.restored_at = zxid_;
+    restored_at_[link.number] = zxid_;
   }
 }
 
@@ -284,7 +286,9 @@ void ModelEnsemble::shake_hands(Link& link, ByteView frame, Millis now) {
                 request->last_zxid_seen.value > zxid_;
   if (link.closed) return;
   const std::int64_t asked = request->session.value;
-  ConnectResponse response{.has_read_only = true, .read_only = server.is_read_only};
+  ConnectResponse response;
+  response.has_read_only = true;
+  response.read_only = server.is_read_only;
   const std::string none(16, '\0');
   std::string password = none;
   if (asked == 0) {

@@ -83,12 +83,12 @@ class ModelEnsemble {
     std::optional<std::size_t> local_to;
   };
   struct Link {
+    Connection number = 0;
     std::size_t server = 0;
     std::int64_t session = 0;  // 0: has not shaken hands
     Bytes in, out;
     bool closed = false;
     Table data, child;
-    std::int64_t restored_at = 0;
   };
 
   void shake_hands(Link& link, ByteView frame, Millis now);
@@ -116,6 +116,7 @@ class ModelEnsemble {
   std::map<std::int64_t, Session> sessions_;
   std::int64_t last_session_ = 0x1000;
   std::map<Connection, Link> links_;
+  std::map<Connection, std::int64_t> restored_at_;  // also of those that are gone
   Connection last_link_ = 0;
   bool cut_next_record_ = false, break_next_frame_ = false;
 };

@@ -63,7 +63,7 @@ std::optional<Encoded> encoded_anew(OpCode op, ByteView body) {
     case OpCode::kGetData:
     case OpCode::kGetChildren2: {
       const auto request = read_path_watch_request(reader);
-      if (!request || !usable(request->path)) return std::nullopt;
+      if (!request || !usable(request->path) || body.back() > 1) return std::nullopt;
       const auto encode = op == OpCode::kExists    ? encode_exists
                           : op == OpCode::kGetData ? encode_get
                                                    : encode_children;

@@ -282,10 +282,10 @@ void SessionSimulation::act(Complete& action) {
   if (mutation_ == Mutation::kCallLostUnsent && action.error == MaybeApplied::connection_loss) {
     action.error = NotSent::connection_loss;
   }
-  const bool twice = mutation_ == Mutation::kCompleteTwice && prng_.chance(0.02);
-  if (op.completed) violation("an operation completes twice");
-  op.completed = true;
-  if (twice) violation("an operation completes twice");
+  const int times = mutation_ == Mutation::kCompleteTwice && prng_.chance(0.02) ? 2 : 1;
+  for (int time = 0; time < times; ++time) {
+    if (std::exchange(op.completed, true)) violation("an operation completes twice");
+  }
   check_completion(op, action);
   const bool answered = !action.error || is_refused(action.error);
   if (!answered) return;
@@ -370,7 +370,8 @@ void SessionSimulation::server_closed(const std::shared_ptr<Wire>& wire) {
 }
 
 // What is under way is lost, in both directions.
-void SessionSimulation::reset(const std::shared_ptr<Wire>& wire) {
+void SessionSimulation::reset() {
+  const auto wire = wire_;
   wire->client_has = wire->server_has = false;
   ensemble_.close(wire->connection);
   if (wire_ == wire) wire_ = nullptr;
@@ -428,7 +429,8 @@ void SessionSimulation::submit(
 }
 
 void SessionSimulation::submit_write() {
-  Op op{.kind = Op::kWrite};
+  Op op;
+  op.kind = Op::kWrite;
   op.data = concat("w", last_op_ + 1);
   if (prng_.chance(0.3)) {
     op.path = concat("/p/c", prng_.below(kPaths));
@@ -443,7 +445,8 @@ void SessionSimulation::submit_write() {
 
 void SessionSimulation::submit_read(bool with_watch) {
   static constexpr Op::Kind kKinds[] = {Op::kGet, Op::kExists, Op::kChildren};
-  Op op{.kind = kKinds[prng_.below(3)]};
+  Op op;
+  op.kind = kKinds[prng_.below(3)];
   op.path = op.kind == Op::kChildren ? "/p"
             : prng_.chance(0.5)      ? concat("/n", prng_.below(kPaths))
                                      : concat("/p/c", prng_.below(kPaths));
@@ -468,7 +471,8 @@ void SessionSimulation::submit_read(bool with_watch) {
 
 void SessionSimulation::submit_lasting() {
   static const char* const kPlaces[] = {"/", "/p", "/n0", "/p/c0"};
-  Op op{.kind = Op::kWatch};
+  Op op;
+  op.kind = Op::kWatch;
   op.path = kPlaces[prng_.below(4)];
   const WatchMode mode =
       prng_.chance(0.5) ? WatchMode::kPersistent : WatchMode::kPersistentRecursive;
@@ -489,7 +493,8 @@ void SessionSimulation::submit_lasting() {
 }
 
 void SessionSimulation::submit_removal() {
-  Op op{.kind = Op::kRemoval};
+  Op op;
+  op.kind = Op::kRemoval;
   op.path = prng_.chance(0.5) ? "/p" : concat("/n", prng_.below(kPaths));
   const WatchKind kind{static_cast<WatchKind>(1 + prng_.below(5))};
   const auto encoded = encode_remove_watches(Chroot(), op.path, kind);
@@ -498,7 +503,8 @@ void SessionSimulation::submit_removal() {
 }
 
 void SessionSimulation::submit_auth() {
-  Op op{.kind = Op::kAuth};
+  Op op;
+  op.kind = Op::kAuth;
   const bool bad = faults_ && prng_.chance(0.02);
   bad_auth_ = bad_auth_ || bad;
   const auto encoded = encode_auth(bad ? "wrong" : "digest", concat("u:", prng_.below(3)));
@@ -550,7 +556,7 @@ void SessionSimulation::fault() {
     case 0:
     case 1:
     case 2:
-      if (wire_ && wire_->connection != 0) reset(wire_);
+      if (wire_ && wire_->connection != 0) reset();
       break;
     case 3:
       one.is_up = false;
@@ -600,7 +606,19 @@ void SessionSimulation::stop_faults() {
   }
 }
 
+// One server after the other finds its quorum.
+void SessionSimulation::begin_without_quorum() {
+  for (std::size_t i = 0; i < kServers; ++i) {
+    ensemble_.server(i).is_read_only = true;
+    at(prng_.between(500, 5'000), [this, i] {
+      ensemble_.server(i).is_read_only = false;
+      ensemble_.cut(i);
+    });
+  }
+}
+
 void SessionSimulation::run() {
+  if (prng_.chance(0.3)) begin_without_quorum();
   step(Start{});
   load();
   others_write();
@@ -633,10 +651,10 @@ void SessionSimulation::run() {
 
 // ---- Checks
 
-void SessionSimulation::violation(std::string what) {
+void SessionSimulation::violation(const std::string& what) {
   violations_.push_back(concat("at ", now_, " ms: ", what));
 }
-void SessionSimulation::note(std::string what) {
+void SessionSimulation::note(const std::string& what) {
   log_.push_back(concat(now_, " ", what));
 }
 

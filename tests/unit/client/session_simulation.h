@@ -89,7 +89,7 @@ class SessionSimulation {
   void to_server(const std::shared_ptr<Wire>& wire, Bytes bytes);
   void to_client(const std::shared_ptr<Wire>& wire, Bytes bytes);
   void flush_servers();
-  void reset(const std::shared_ptr<Wire>& wire);
+  void reset();
   void server_closed(const std::shared_ptr<Wire>& wire);
   Bytes without_set_watches(const Bytes& bytes);
 
@@ -97,6 +97,7 @@ class SessionSimulation {
   void load();
   void others_write();
   void fault();
+  void begin_without_quorum();
   void stop_faults();
   void submit(Op op, OpCode code, Bytes body, bool harmless,
               std::variant<std::monostate, WatchRegistration, WatchRemoval> watch);
@@ -107,8 +108,8 @@ class SessionSimulation {
   void submit_auth();
 
   // Checks.
-  void violation(std::string what);
-  void note(std::string what);
+  void violation(const std::string& what);
+  void note(const std::string& what);
   void check_completion(Op& op, const Complete& action);
   void check_read(Op& op, const Complete& action);
   void check_shown(const std::string& path, bool children, std::int64_t state);

@@ -32,6 +32,7 @@ WatchRegistry::Asking set(WatchRegistry& registry, WatchSlot slot, const std::st
                           WatcherPtr watcher) {
   const WatchRegistry::Asking asking = registry.begin(slot, path);
   registry.add(slot, path, std::move(watcher));
+  if (is_lasting(slot)) registry.confirm(path, asking.mode);
   registry.end(path);
   return asking;
 }
@@ -88,6 +89,17 @@ TEST(WatchRegistry, AsksForOneModeOfAPathAndServesBothByTheWiderOne) {
   EXPECT_EQ(told(registry, EventType::kNodeDataChanged, "/a/b"), "NodeDataChanged /a/b: r ");
 }
 
+TEST(WatchRegistry, TellsByTheOldModeUntilTheServerHasAnsweredThatItHasTheNewOne) {
+  WatchRegistry registry;
+  set(registry, WatchSlot::kPersistent, "/a", named("p"));
+  const auto asking = registry.begin(WatchSlot::kPersistentRecursive, "/a");
+  EXPECT_EQ(told(registry, EventType::kNodeChildrenChanged, "/a"), "NodeChildrenChanged /a: p ");
+  registry.confirm("/a", asking.mode);
+  registry.end("/a");
+  EXPECT_EQ(told(registry, EventType::kNodeChildrenChanged, "/a"), "");
+  EXPECT_EQ(told(registry, EventType::kNodeCreated, "/a/b"), "NodeChildrenChanged /a: p ");
+}
+
 TEST(WatchRegistry, LetsALastingWatchServeOneShotOnes) {
   WatchRegistry registry;
   EXPECT_FALSE(registry.begin(WatchSlot::kData, "/a").served);
@@ -98,7 +110,12 @@ TEST(WatchRegistry, LetsALastingWatchServeOneShotOnes) {
   EXPECT_FALSE(registry.begin(WatchSlot::kData, "/b").served);
   set(registry, WatchSlot::kPersistentRecursive, "/a", named("r"));
   EXPECT_TRUE(registry.begin(WatchSlot::kExist, "/a").served);
-  EXPECT_FALSE(registry.begin(WatchSlot::kChild, "/a").served) << "recursive ones never tell that";
+  EXPECT_TRUE(registry.begin(WatchSlot::kChild, "/a").served);
+  set(registry, WatchSlot::kChild, "/a", named("child"));
+  EXPECT_EQ(told(registry, EventType::kNodeDeleted, "/a/b"),
+            "NodeDeleted /a/b: r NodeChildrenChanged /a: child p ");
+  EXPECT_EQ(told(registry, EventType::kNodeDeleted, "/a/b"),
+            "NodeDeleted /a/b: r NodeChildrenChanged /a: p ");
 }
 
 TEST(WatchRegistry, HasTheServersWatchRemovedWhenItServesNobodyAnyMore) {
