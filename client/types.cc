@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/records.h"
+
 namespace paddock::client {
 
 namespace {
@@ -105,19 +107,12 @@ std::string_view to_string(State state) {
 }
 
 std::string_view to_string(EventType type) {
-  switch (type) {
-    case EventType::kNone:
-      return "None";
-    case EventType::kNodeCreated:
-      return "NodeCreated";
-    case EventType::kNodeDeleted:
-      return "NodeDeleted";
-    case EventType::kNodeDataChanged:
-      return "NodeDataChanged";
-    case EventType::kNodeChildrenChanged:
-      return "NodeChildrenChanged";
-  }
-  return "unknown";
+  if (type == EventType::kNone) return "None";
+  return name_of(static_cast<paddock::EventType>(type));
 }
+static_assert(static_cast<int>(EventType::kNodeCreated) ==
+              static_cast<int>(paddock::EventType::kNodeCreated));
+static_assert(static_cast<int>(EventType::kNodeChildrenChanged) ==
+              static_cast<int>(paddock::EventType::kNodeChildrenChanged));
 
 }  // namespace paddock::client
