@@ -59,12 +59,6 @@ error_code refused(std::int32_t code) {
 
 // ---- multi
 
-// The error in the place of a result.
-Decoded<std::int32_t> read_error_result(JuteReader& reader) {
-  PADDOCK_TRY(const std::int32_t error, reader.read_int());
-  return error;
-}
-
 bool is_create(OpCode op) {
   return op == OpCode::kCreate || op == OpCode::kCreate2 || op == OpCode::kCreateContainer ||
          op == OpCode::kCreateTtl;
@@ -101,26 +95,6 @@ std::size_t place_of_failure(const std::vector<error_code>& errors) {
   const auto any = std::find_if(errors.begin(), errors.end(),
                                 [](const error_code& error) { return error.failed(); });
   return static_cast<std::size_t>(any - errors.begin());
-}
-
-OpCode code_of(const Transaction::Operation& operation) {
-  if (const auto* create = std::get_if<Transaction::Create>(&operation)) {
-    switch (create->options.mode) {
-      case CreateMode::kContainer:
-        return OpCode::kCreateContainer;
-      case CreateMode::kPersistentWithTtl:
-      case CreateMode::kPersistentSequentialWithTtl:
-        return OpCode::kCreateTtl;
-      case CreateMode::kPersistent:
-      case CreateMode::kEphemeral:
-      case CreateMode::kPersistentSequential:
-      case CreateMode::kEphemeralSequential:
-        return OpCode::kCreate2;
-    }
-  }
-  if (std::holds_alternative<Transaction::Remove>(operation)) return OpCode::kDelete;
-  if (std::holds_alternative<Transaction::Set>(operation)) return OpCode::kSetData;
-  return OpCode::kCheck;
 }
 
 }  // namespace
@@ -165,14 +139,6 @@ Decoded<AclAndStat> decode_acl_and_stat(ByteView reply) {
   return result;
 }
 
-std::vector<OpCode> operation_codes(const Transaction& transaction) {
-  std::vector<OpCode> codes;
-  for (const Transaction::Operation& operation : transaction.operations()) {
-    codes.push_back(code_of(operation));
-  }
-  return codes;
-}
-
 Decoded<TransactionResult> decode_transaction(const Chroot& chroot,
                                               std::span<const OpCode> operations, ByteView reply) {
   JuteReader reader(reply);
@@ -183,7 +149,7 @@ Decoded<TransactionResult> decode_transaction(const Chroot& chroot,
     PADDOCK_TRY(const MultiHeader header, read_multi_header(reader));
     if (header.done) return malformed("a multi's answer has fewer results than were asked");
     if (header.op == OpCode::kError) {
-      PADDOCK_TRY(const std::int32_t error, read_error_result(reader));
+      PADDOCK_TRY(const std::int32_t error, reader.read_int());
       errors.push_back(refused(error));
       failed = failed || error != 0;
       continue;
@@ -209,7 +175,7 @@ Decoded<std::vector<ReadResult>> decode_read_batch(const ReadBatch& batch, ByteV
     if (header.done) return malformed("a multiRead's answer has fewer results than were asked");
     ReadResult& result = results.emplace_back();
     if (header.op == OpCode::kError) {
-      PADDOCK_TRY(const std::int32_t error, read_error_result(reader));
+      PADDOCK_TRY(const std::int32_t error, reader.read_int());
       if (error == 0) return malformed("a multiRead's answer has an error that is none");
       result.error = refused(error);
     } else if (header.op == OpCode::kGetChildren && asked.children) {

@@ -123,6 +123,15 @@ std::string remove_path(const Chroot& chroot, std::string_view path) {
 
 // ---- multi
 
+OpCode code_of(const Transaction::Operation& operation) {
+  if (const auto* create = std::get_if<Transaction::Create>(&operation)) {
+    return op_of(create->options.mode);
+  }
+  if (std::holds_alternative<Transaction::Remove>(operation)) return OpCode::kDelete;
+  if (std::holds_alternative<Transaction::Set>(operation)) return OpCode::kSetData;
+  return OpCode::kCheck;
+}
+
 // One of a transaction's operations, as a record behind its header.
 class TransactionWriter {
  public:
@@ -337,6 +346,14 @@ Result<Encoded> encode_reconfig(const ReconfigOptions& options) {
                  options.joining.size() + options.leaving.size() + options.members.size(),
                  ReconfigRequest{text(options.joining), text(options.leaving),
                                  text(options.members), options.from_version});
+}
+
+std::vector<OpCode> operation_codes(const Transaction& transaction) {
+  std::vector<OpCode> codes;
+  for (const Transaction::Operation& operation : transaction.operations()) {
+    codes.push_back(code_of(operation));
+  }
+  return codes;
 }
 
 }  // namespace paddock::client
